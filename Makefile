@@ -1,0 +1,55 @@
+# `make demo` runs the whole gateway once; `make test` proves it. Both set up what they need.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev check test bench smoke lint types fmt lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements/bootstrap.txt requirements/dev.txt packages/wire/pyproject.toml packages/gateway/pyproject.toml
+	@echo "setting up .venv (once; about half a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/bootstrap.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e packages/wire -e packages/gateway
+	@touch $@
+
+demo: $(READY) ## start the gateway with embedded providers, drive it with both stock SDKs, print what happened
+	@$(BIN)/python -m demo
+
+dev: $(READY) ## keep the gateway up in dev mode and print the exports to paste
+	@$(BIN)/beyond-ai dev
+
+lint: $(READY)
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+
+types: $(READY)
+	@$(BIN)/basedpyright --level warning
+
+fmt: $(READY) ## format and fix what can be fixed
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+check: lint types ## lint, types and the tests without I/O; under a minute
+	@$(BIN)/pytest -q -m "not e2e"
+
+test: lint types ## everything, with real processes and both SDKs
+	@$(BIN)/pytest
+
+bench: $(READY) ## measure against nginx in the same run; BENCH_PEERS=1 adds LiteLLM and TensorZero
+	@$(BIN)/python bench/run.py
+
+smoke: $(READY) ## one tiny real request to every provider whose <NAME>_API_KEY is set; spends tokens
+	@$(BIN)/python -m demo.smoke
+
+lock: $(READY) ## renew the hashed pins in requirements/
+	@for f in bootstrap dev; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --no-header --no-emit-index-url requirements/$$f.in -o requirements/$$f.txt; done
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
