@@ -1,0 +1,71 @@
+"""What is kept of a run: a summary line, figures as JSON, and the page bench/RESULTS.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bench.setting import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.report import Table, Verdict
+
+PREFACE = """\
+# Results
+
+Written by `make bench` with `--write` on {date} UTC; {runs} runs of {seconds:g} s each, medians, ratios run by run.
+
+Reasons to distrust these figures: two cores of a virtual machine, shared with its neighbours; loopback instead of a
+network; clear text to the provider instead of TLS; nginx only swaps a header, while ours verifies the key, reads the
+model, reads the usage and writes a row. The proxy has one core to itself, load and mock share the other. JSON comes
+from nginx as the mock; streams come from `sse_mock.py`, which writes each event by itself and serves both proxies
+alike: it is the limit of requests a second there, so that CPU is the figure to compare. A ratio is the median of each
+run divided by its neighbour in time; CPU is user and system time of the proxy's processes from /proc.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that a run found; `took_s` is wall time in seconds."""
+
+    facts: dict[str, str]
+    runs: int
+    seconds: float
+    took_s: float
+    tables: list[Table]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Every figure that has a target, in the order of the tables."""
+        return [verdict for table in self.tables for verdict in table.verdicts]
+
+
+def summary(outcome: Outcome) -> str:
+    """How many targets were met, and how long it took."""
+    met = sum(verdict.met for verdict in outcome.verdicts)
+    return f"\n{met} of {len(outcome.verdicts)} targets met in {outcome.took_s:.0f} s"
+
+
+def write_json(outcome: Outcome, path: Path) -> None:
+    """Every table, note and verdict as one JSON object."""
+    verdicts = [{"text": v.text, "figure": v.figure, "target": v.target, "met": v.met} for v in outcome.verdicts]
+    page = {"date": _now(), "machine": outcome.facts, "runs": outcome.runs, "seconds": outcome.seconds}
+    path.write_bytes(msgspec.json.encode({**page, "tables": outcome.tables, "verdicts": verdicts}))
+
+
+def write_markdown(outcome: Outcome) -> None:
+    """The page bench/RESULTS.md: caveats first, then machine, then tables."""
+    machine = "\n".join(f"- {name}: {value}" for name, value in outcome.facts.items())
+    parts = [PREFACE.format(date=_now(), runs=outcome.runs, seconds=outcome.seconds), machine, ""]
+    parts += [table.markdown() for table in outcome.tables]
+    text = "\n".join(parts).rstrip() + "\n"
+    (ROOT / "bench/RESULTS.md").write_text(text, encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M")

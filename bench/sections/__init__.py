@@ -1,0 +1,1 @@
+"""One measurement a module; each offers `run(bench)` and answers tables."""

@@ -1,0 +1,65 @@
+"""Entry point of `beyond-ai`: parse, dispatch, turn an operator's mistake into one line and exit status 2."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from beyond_gateway.cli.arguments import DevArguments, default_state_dir, parse
+
+# ruff: noqa: PLC0415 -- each command imports only what it needs, when it is the one asked for
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 the answer is no, 2 bad input, 130 interrupted."""
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    from beyond_gateway.errors import OperatorError
+
+    try:
+        return _dispatch(arguments)
+    except OperatorError as error:
+        sys.stderr.write(f"beyond-ai: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(arguments: Namespace) -> int:
+    match arguments.command:
+        case "dev":
+            return _dev(arguments)
+        case "keygen":
+            from beyond_gateway.cli import keys
+
+            return keys.keygen(arguments.kid, arguments.out, as_json=arguments.json)
+        case "mint":
+            from beyond_gateway.cli import keys
+            from beyond_gateway.managed_key import Identity
+
+            claims = Identity(arguments.kid, arguments.tenant, arguments.vpc, arguments.key_id)
+            return keys.mint(arguments.key_file, claims, as_json=arguments.json)
+        case "inspect":
+            from beyond_gateway.cli import keys
+
+            return keys.inspect(arguments.source, arguments.config, arguments.public_key, as_json=arguments.json)
+        case _:
+            from beyond_gateway.cli.run import run
+
+            return run(arguments.config)
+
+
+def _dev(arguments: Namespace) -> int:
+    from beyond_gateway.cli.dev import dev
+    from beyond_gateway.config import parse_authority
+    from beyond_gateway.errors import OperatorError
+
+    try:
+        host, port = parse_authority(arguments.listen)
+    except ValueError as error:
+        raise OperatorError(f"--listen: {error}") from None
+    state_dir = arguments.state_dir or default_state_dir(os.environ)
+    return dev(DevArguments(host, port, state_dir, arguments.script))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,404 @@
+"""ONE request, from its first byte to its settled usage row: joins a client's connection and a provider's.
+
+    ADMIT ──refused──────────────────────────────────────────┐
+      │ admitted                                              │
+    COLLECT (a managed chat body, whole)                      │
+      │ body complete                                         │
+    CONNECT ◄──stale connection, nothing answered──┐          │
+      │ connected                                  │          │
+    RELAY ─────────────────────────────────────────┘          │
+      │ response complete, cut, cancelled, timed out          │
+    DONE: connection given back, one row written ◄────────────┘
+
+Between the edges bytes go from one transport to the other with the tap looking on; decisions stand in pure modules
+(`admit`, `usage_request`, `rewrite`, `meter`, `retry`). Every way out ends in `_settle`, which runs once.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from beyond_gateway import errors, headers, retry
+from beyond_gateway.admit import BODY_CAP_BYTES
+from beyond_gateway.errors import Refusal
+from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_CONNECTED
+from beyond_gateway.ledger import Ledger
+from beyond_gateway.redact import PoolKeyScrub, overwrite
+from beyond_gateway.rewrite import plan_response
+from beyond_gateway.usage_event_filter import UsageEventFilter
+from beyond_gateway.usage_request import ask_for_usage
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from beyond_gateway.admit import Admitted
+    from beyond_gateway.client_protocol import ClientConnection
+    from beyond_gateway.framing import BodyReader
+    from beyond_gateway.gateway import Gateway
+    from beyond_gateway.head_rules import RequestHead, ResponseHead
+    from beyond_gateway.rewrite import Edit, Rewriter
+    from beyond_gateway.settle import Outcome
+    from beyond_gateway.upstream_protocol import UpstreamConnection
+
+BODY_IDLE_S: Final = 60.0
+"""Seconds between two pieces of a request body (gateway contract, relay), then 408."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Stage(IntEnum):
+    """Where an exchange is; it only moves down, but for one retry from RELAY to CONNECT."""
+
+    ADMIT = 0
+    COLLECT = 1
+    CONNECT = 2
+    RELAY = 3
+    DONE = 4
+
+
+class Exchange:
+    """One request. Made by the client's connection; methods are called by both connections and by the clock."""
+
+    __slots__ = (
+        "_admitted",
+        "_attached_at",
+        "_attempts",
+        "_buffered",
+        "_client",
+        "_closes",
+        "_collected",
+        "_dialling",
+        "_ends_with_close",
+        "_gateway",
+        "_head",
+        "_hides_usage",
+        "_ledger",
+        "_quiet_s",
+        "_received",
+        "_replay",
+        "_request_done",
+        "_response",
+        "_reused",
+        "_rewriter",
+        "_stage",
+        "_started",
+        "_upstream",
+        "request_id",
+    )
+
+    def __init__(self, gateway: Gateway, client: ClientConnection, head: RequestHead, now: float) -> None:
+        self.request_id = gateway.next_request_id()
+        self._gateway = gateway
+        self._client = client
+        self._head = head
+        self._started = now
+        self._stage = Stage.ADMIT
+        self._quiet_s = 0.0
+        # What admission found, and the request on its way out.
+        self._admitted: Admitted | None = None
+        self._ledger: Ledger | None = None
+        self._collected: list[bytes] = []
+        self._buffered = 0
+        self._received = 0
+        self._request_done = False
+        self._hides_usage = False
+        # The provider's side.
+        self._upstream: UpstreamConnection | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._replay: list[bytes] | None = []
+        self._attempts = 0
+        self._attached_at = 0.0
+        self._reused = False
+        # The response on its way back.
+        self._response: ResponseHead | None = None
+        self._rewriter: Rewriter | None = None
+        self._closes = head.wants_close
+        self._ends_with_close = False
+
+    # -- the client's side
+
+    def begin(self) -> None:
+        """Admit the request and set it on its way, or answer why not."""
+        gateway = self._gateway
+        gateway.began()
+        verdict = gateway.admit(self._head, self._started)
+        if isinstance(verdict, Refusal):
+            self.refuse(verdict)
+            return
+        self._admitted = verdict
+        if verdict.identity is not None:
+            self._ledger = Ledger(verdict, verdict.identity, self._started)
+        if self._head.expects_continue:
+            self._client.write(_CONTINUE)
+        if verdict.holds_body:
+            self._stage = Stage.COLLECT
+            self._reserve(max(self._head.length, 0))
+        else:
+            self._open(verdict, self._head.length)
+
+    @property
+    def passes_trailers(self) -> bool:
+        """Whether trailer fields of the request go on: not under a pool key, where only listed fields do."""
+        return self._ledger is None
+
+    def request_has_no_body(self) -> None:
+        """The request ended with its head."""
+        self._request_done = True
+
+    def request_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
+        """Take the next piece of the request's body: `raw` in its framing, `payload` without it."""
+        self._quiet_s = 0.0
+        self._request_done = done
+        ledger = self._ledger
+        for piece in payload:
+            self._received += len(piece)
+            if ledger is not None:
+                ledger.request_piece(piece)
+        if self._received > BODY_CAP_BYTES:
+            self.refuse(errors.BODY_TOO_LARGE)
+            return
+        if self._stage == Stage.COLLECT:
+            self._collect(payload, done=done)
+            return
+        if done and ledger is not None:
+            ledger.request_done()
+        if raw:
+            self._send(raw)
+
+    def client_left(self) -> None:
+        """The client is gone: cancel at once and settle."""
+        self._finish("client_cancelled")
+
+    def client_writable(self, *, writable: bool) -> None:
+        """Pass the client's back-pressure on to the provider."""
+        self._quiet_s = 0.0
+        if self._upstream is not None:
+            self._upstream.valve.set(FAR_SIDE_FULL, stop=not writable)
+
+    # -- the request, outwards
+
+    def _reserve(self, size: int) -> None:
+        """Account for `size` bytes of a body held whole, against the budget of all such bodies."""
+        self._buffered += size
+        self._gateway.buffered_bytes += size
+        if self._gateway.buffered_bytes > self._gateway.config.max_buffered_body_bytes:
+            self.refuse(errors.BUFFERS_FULL)
+
+    def _collect(self, payload: list[bytes], *, done: bool) -> None:
+        self._collected += payload
+        if self._received > self._buffered:
+            self._reserve(self._received - self._buffered)
+        if not done or self._stage != Stage.COLLECT or self._admitted is None:
+            return
+        body = self._collected[0] if len(self._collected) == 1 else b"".join(self._collected)
+        self._collected = []
+        ask = ask_for_usage(body)
+        self._hides_usage = ask.hide_usage_event
+        self._open(self._admitted, len(ask.body) if self._head.length else 0, ask.body)
+
+    def _open(self, admitted: Admitted, length: int, body: bytes = b"") -> None:
+        """Write the head for the provider and find a connection to send it on."""
+        if admitted.pool_key is not None:
+            head = headers.managed_request(self._head, admitted.path, length, admitted.pool_key.head_lines)
+        else:
+            head = headers.byo_request(self._head, admitted.path, admitted.lane.provider.authority)
+        self._stage = Stage.CONNECT
+        self._replay = [head, body] if body else [head]
+        self._connect(admitted)
+
+    def _connect(self, admitted: Admitted, *, fresh: bool = False) -> None:
+        upstream = None if fresh else admitted.lane.idle.take()
+        if upstream is not None:
+            self.attach(upstream, reused=True)
+            return
+        self._dialling = self._gateway.dial(self, admitted.lane)
+
+    def attach(self, upstream: UpstreamConnection, *, reused: bool = False) -> None:
+        """Send what there is of the request on `upstream`, which is this exchange's from now on."""
+        self._dialling = None
+        self._stage = Stage.RELAY
+        self._quiet_s = 0.0
+        self._upstream = upstream
+        self._reused = reused
+        self._attached_at = self._gateway.now()
+        upstream.begin(self, head_request=self._head.method == b"HEAD")
+        self._client.valve.go(NOT_CONNECTED)
+        for piece in self._replay or ():
+            upstream.write(piece)
+        if not self._client.writable:
+            upstream.valve.stop(FAR_SIDE_FULL)
+
+    def _send(self, raw: bytes) -> None:
+        """Send a piece of the body on, and keep a reference while it may have to be sent again."""
+        if self._replay is not None:
+            self._replay.append(raw)
+            if self._received > retry.KEPT_BYTES and self._stage == Stage.RELAY:
+                self._replay = None
+        if self._stage == Stage.RELAY and self._upstream is not None:
+            self._upstream.write(raw)
+        elif self._received > HIGH_WATER_BYTES:
+            self._client.valve.stop(NOT_CONNECTED)
+
+    # -- the provider's side
+
+    def dial_failed(self) -> None:
+        """No connection to the provider could be made."""
+        self._dialling = None
+        self.refuse(errors.UNREACHABLE)
+
+    def upstream_writable(self, *, writable: bool) -> None:
+        """Pass the provider's back-pressure on to the client."""
+        self._quiet_s = 0.0
+        self._client.valve.set(FAR_SIDE_FULL, stop=not writable)
+
+    def informational(self, head: ResponseHead) -> None:
+        """Pass a 1xx on, but for 100: the client got that at admission."""
+        if head.status != 100 and self._head.minor:
+            self._client.write(headers.response(head, self.request_id, b""))
+
+    def response_head(self, head: ResponseHead, reader: BodyReader) -> None:
+        """Send the provider's head to the client and make ready for its body."""
+        self._quiet_s = 0.0
+        self._response = head
+        self._replay = None
+        sse = head.get(b"content-type").startswith(b"text/event-stream")
+        encoding = head.get(b"content-encoding").decode("latin-1").lower()
+        edit: Edit | None = None
+        pool_key = self._admitted.pool_key if self._admitted is not None else None
+        if pool_key is not None and self._ledger is not None:
+            self._ledger.response_head(head, sse=sse, encoding=encoding)
+            head.fields = [(name, overwrite(value, pool_key.value)) for name, value in head.fields]
+            if head.status >= 400:
+                edit = PoolKeyScrub(pool_key.value)
+            elif self._hides_usage and sse and encoding in ("", "identity"):
+                edit = UsageEventFilter()
+        plan = plan_response(self._head, head, reader, edit)
+        self._rewriter = plan.rewriter
+        self._ends_with_close = plan.ends_with_close
+        self._closes = self._closes or plan.ends_with_close or not self._request_done
+        framing = plan.framing + b"connection: close\r\n" if self._closes else plan.framing
+        self._client.write(headers.response(head, self.request_id, framing))
+
+    def response_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
+        """Send a piece of the response on the moment it is there."""
+        self._quiet_s = 0.0
+        ledger = self._ledger
+        if ledger is not None and payload:
+            now = self._gateway.now()
+            for piece in payload:
+                ledger.response_piece(piece, now)
+        out = raw if self._rewriter is None else self._rewriter.feed(raw, payload)
+        if out:
+            self._client.write(out)
+        if done:
+            self._finish("ok")
+
+    def upstream_lost(self) -> None:
+        """The provider's connection ended before its response did."""
+        self._upstream = None
+        admitted = self._admitted
+        if self._response is not None or admitted is None:
+            self._finish("cut_short")
+            return
+        attempt = retry.Attempt(
+            reused=self._reused,
+            held=self._replay is not None,
+            attempts=self._attempts,
+            seconds=self._gateway.now() - self._attached_at,
+        )
+        if retry.may_send_again(attempt):
+            self._attempts += 1
+            self._stage = Stage.CONNECT
+            self._connect(admitted, fresh=True)
+            return
+        self.refuse(errors.UPSTREAM_FAILED)
+
+    def upstream_broken(self) -> None:
+        """The provider sent what is not HTTP."""
+        if self._response is not None:
+            self._finish("cut_short")
+        else:
+            self.refuse(errors.UPSTREAM_FAILED)
+
+    # -- time
+
+    def tick(self, seconds: float) -> None:
+        """Called every `seconds`: end the exchange where whoever must move next has been quiet for too long."""
+        self._quiet_s += seconds
+        config = self._gateway.config
+        if self._gateway.now() - self._started >= config.request_max_secs:
+            self._time_out(errors.UPSTREAM_TIMED_OUT)
+        elif not self._request_done and not self._client.valve.closed:
+            if self._quiet_s >= BODY_IDLE_S and self._response is None:
+                self._time_out(errors.BODY_TIMED_OUT)
+        elif self._stage == Stage.RELAY and self._upstream is not None:
+            stalled = self._upstream.valve.closed or self._client.valve.closed
+            limit = config.write_timeout_secs if stalled else config.read_timeout_secs
+            if self._quiet_s >= limit:
+                self._time_out(errors.UPSTREAM_TIMED_OUT)
+
+    def _time_out(self, refusal: Refusal) -> None:
+        if self._response is None:
+            self.refuse(refusal, outcome="timeout")
+        else:
+            self._finish("timeout")
+
+    # -- the ends
+
+    def refuse(self, refusal: Refusal, outcome: Outcome = "upstream_error") -> None:
+        """Answer with an error of the gateway's own, and settle."""
+        if self._stage == Stage.DONE:
+            return
+        if self._response is not None:
+            # A second head in the middle of a body would be read as part of it.
+            self._finish("client_cancelled")
+            return
+        if refusal.status < 500 and outcome != "timeout":
+            outcome = "client_cancelled"
+        self._gateway.log.refused(self.request_id, refusal)
+        self._closes = self._closes or refusal.status in (400, 408, 413) or self._head.expects_continue
+        self._let_upstream_go(reusable=False)
+        self._settle(outcome)
+        self._client.refuse(refusal, self.request_id, close=self._closes)
+
+    def cut(self) -> None:
+        """The gateway shuts down: end this exchange as it stands."""
+        if self._response is None:
+            self.refuse(errors.DRAINING, outcome="cut_short")
+        else:
+            self._finish("cut_short")
+
+    def _finish(self, outcome: Outcome) -> None:
+        """End an exchange whose response is complete (`ok`) or will never be."""
+        if self._stage == Stage.DONE:
+            return
+        whole = outcome == "ok"
+        self._let_upstream_go(reusable=whole and self._request_done)
+        self._settle(outcome)
+        if whole:
+            self._client.response_done(close=self._closes)
+        else:
+            # Where only the connection's end tells the body's, a clean end would pass for a whole body: reset it.
+            self._client.abort(hard=outcome == "timeout" or self._ends_with_close)
+
+    def _let_upstream_go(self, *, reusable: bool) -> None:
+        """Give the provider's connection back once, or close it, or stop the dialling."""
+        if self._dialling is not None:
+            self._dialling.cancel()
+            self._dialling = None
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.end(reusable=reusable)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._stage = Stage.DONE
+        gateway = self._gateway
+        gateway.buffered_bytes -= self._buffered
+        gateway.settled()
+        if self._ledger is not None:
+            line = self._ledger.row(self.request_id, outcome, gateway.now())
+            if line is not None:
+                gateway.rows.put(line)
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.request_id} {self._stage.name} received={self._received} upstream={self._upstream}>"

@@ -1,0 +1,49 @@
+"""One provider as a worker uses it: its row, its idle connections, its pool keys and the head lines made from them."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+from beyond_gateway.headers import AUTH_FIELDS
+from beyond_gateway.pool import IdlePool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from beyond_gateway.providers import Provider
+    from beyond_gateway.redact import Secret
+    from beyond_gateway.upstream_protocol import UpstreamConnection
+
+
+class PoolKey:
+    """A real provider key, and the head lines of every managed request that goes out under it."""
+
+    __slots__ = ("head_lines", "value")
+
+    def __init__(self, secret: Secret, auth: str, host_line: bytes) -> None:
+        self.value = secret.reveal().encode()
+        self.head_lines = b"%b%b%b\r\naccept-encoding: identity\r\n" % (host_line, AUTH_FIELDS[auth], self.value)
+
+    def __repr__(self) -> str:
+        return "<PoolKey ***>"
+
+
+class Lane:
+    """A provider's row with what this worker holds for it."""
+
+    __slots__ = ("_keys", "idle", "provider")
+
+    def __init__(self, provider: Provider, keys: Sequence[Secret]) -> None:
+        self.provider = provider
+        self.idle: IdlePool[UpstreamConnection] = IdlePool()
+        host_line = b"host: %b\r\n" % provider.authority
+        pool_keys = [PoolKey(key, provider.auth, host_line) for key in keys]
+        self._keys = cycle(pool_keys) if pool_keys else None
+
+    def next_key(self) -> PoolKey | None:
+        """Return the pool key whose turn it is, or None where the provider has none."""
+        return next(self._keys) if self._keys else None
+
+    def __repr__(self) -> str:
+        return f"<Lane {self.provider.name} idle={len(self.idle)}>"

@@ -1,0 +1,149 @@
+"""What one managed request cost: looks on while bytes pass, and turns what it saw into the usage row.
+
+Nothing here delays a byte or holds a body: the request is kept by reference while that is cheap (`request_scan`), the
+response as its head and tail (`tap`), and everything is read once, at the end (`meter`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from beyond_gateway.meter import Metered, meter
+from beyond_gateway.request_scan import RequestScan
+from beyond_gateway.settle import Outcome, UsageFields, UsageLine, encode
+from beyond_gateway.tap import Tap
+from beyond_wire import prompt_text_bytes
+
+if TYPE_CHECKING:
+    from beyond_gateway.admit import Admitted
+    from beyond_gateway.head_rules import ResponseHead
+    from beyond_gateway.managed_key import Identity
+
+KEPT_PROMPT_BYTES: Final = 16 * 1024
+"""Prompts up to this size stay in memory while a stream runs, in case it is cut; longer ones are counted and let go."""
+
+_NOTHING: Final = Metered(facts=None, model=None, estimated=False, error_event=False, parse_error=False)
+
+
+class Ledger:
+    """One managed request's facts. Times are monotonic seconds."""
+
+    __slots__ = (
+        "_admitted",
+        "_first_byte_at",
+        "_identity",
+        "_prompt_bytes",
+        "_scan",
+        "_started",
+        "_status",
+        "_tap",
+        "stream",
+    )
+
+    def __init__(self, admitted: Admitted, identity: Identity, started: float) -> None:
+        self._admitted = admitted
+        self._identity = identity
+        self._started = started
+        self._scan = RequestScan()
+        self._prompt_bytes: int | None = None
+        self._tap: Tap | None = None
+        self._status: int | None = None
+        self._first_byte_at: float | None = None
+        self.stream = False
+
+    def request_piece(self, piece: bytes) -> None:
+        """Look at a piece of the request body."""
+        self._scan.feed(piece)
+
+    def request_done(self) -> None:
+        """Read the model out of the body, whose last piece has passed."""
+        self._scan.finish()
+
+    def response_head(self, head: ResponseHead, *, sse: bool, encoding: str) -> None:
+        """Make ready for the response."""
+        self._status = head.status
+        self.stream = sse
+        self._tap = Tap(dialect=self._admitted.dialect, sse=sse, encoding=encoding)
+
+    def response_piece(self, piece: bytes, now: float) -> None:
+        """Look at a piece of the response body."""
+        if self._first_byte_at is None:
+            self._first_byte_at = now
+            if self.stream:
+                self._let_prompt_go(piece)
+        if self._tap is not None:
+            self._tap.feed(piece)
+
+    def _let_prompt_go(self, first: bytes) -> None:
+        """Count a long prompt, which the estimate of a cut stream may need, and let its bytes go while the stream runs.
+
+        Anthropic tells the input in its first event, so such a stream is not worth the count.
+        """
+        held = self._scan.held()
+        if held is not None and len(held) > KEPT_PROMPT_BYTES:
+            known = self._admitted.dialect == "anthropic" and b'"message_start"' in first
+            self._prompt_bytes = 0 if known else prompt_text_bytes(held)
+            self._scan.release()
+
+    def _prompt_text_bytes(self) -> int:
+        if self._prompt_bytes is None:
+            self._prompt_bytes = prompt_text_bytes(self._scan.held() or b"")
+        return self._prompt_bytes
+
+    def row(self, request_id: str, outcome: Outcome, now: float) -> bytes | None:
+        """Return the usage row as its line, or None for a free call whose provider reported no usage."""
+        metered = self._meter(complete=outcome == "ok")
+        if self._admitted.free and metered.facts is None:
+            return None
+        if outcome == "ok" and (metered.error_event or (self._status or 0) >= 400):
+            outcome = "upstream_error"
+        return encode(UsageLine(timestamp=_timestamp(), fields=self._fields(request_id, outcome, metered, now)))
+
+    def _meter(self, *, complete: bool) -> Metered:
+        if self._tap is None or self._status is None:
+            return _NOTHING
+        return meter(
+            self._tap,
+            status=self._status,
+            complete=complete,
+            prompt_bytes=self._prompt_text_bytes,
+            free=self._admitted.free,
+        )
+
+    def _fields(self, request_id: str, outcome: Outcome, metered: Metered, now: float) -> UsageFields:
+        asked = self._scan.finish()
+        facts = metered.facts
+        fields = UsageFields(
+            message="usage",
+            request_id=request_id,
+            tenant_id=self._identity.tenant,
+            vpc_id=self._identity.vpc,
+            key_id=self._identity.key_id,
+            provider=self._admitted.lane.provider.name,
+            model=metered.model or asked.model,
+            requested_model=asked.model,
+            stream=self.stream or asked.stream,
+            latency_ms=_ms(now - self._started),
+            ttft_ms=None if self._first_byte_at is None else _ms(self._first_byte_at - self._started),
+            upstream_status=self._status,
+            outcome=outcome,
+            usage_estimated=metered.estimated,
+        )
+        if facts is not None:
+            fields.input_tokens = facts.input_tokens
+            fields.output_tokens = facts.output_tokens
+            fields.cache_read_tokens = facts.cache_read_tokens
+            fields.cache_write_tokens = facts.cache_write_tokens
+            fields.cache_write_1h_tokens = facts.cache_write_1h_tokens
+            fields.reasoning_tokens = facts.reasoning_tokens
+            fields.usage_wire = facts.wire
+        return fields
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

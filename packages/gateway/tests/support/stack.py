@@ -1,0 +1,198 @@
+"""A real gateway process before a real provider process, for tests that open sockets.
+
+`Stack` starts both, knows their ports, gives raw sockets and SDK base URLs, and reads rows and diagnostics. A test may ask
+the provider what it received.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEED = b"\x07" * 32
+PUBLIC_KEY = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
+KEY = (
+    "bai_v1.1.AQAAAAAAAAABAAAAAAAAAA."
+    "WrWcPbklu91PS-4WuR6GnBNF3h4nROpH0EQQlfJf06f7_lEnlQOCSBimhH2JMwXFJgw40BniTB7-yIdFnpldDw"
+)
+POOL_KEYS = {"openai": "sk-pool-openai-S3CR3T", "anthropic": "sk-ant-pool-S3CR3T", "groq": "gsk-pool-S3CR3T"}
+BYO_KEY = "sk-byo-0123456789"
+WAIT_S = 20.0
+
+
+def wait_for(condition: Any, what: str, seconds: float = WAIT_S) -> Any:
+    """Return the first true value of `condition()`, or fail saying what never came."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never came: {what}")
+        time.sleep(0.005)
+
+
+class Provider:
+    """The embedded provider as a process of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "beyond_gateway.mock", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on "), line
+        self.port = int(line.rsplit(":", 1)[1])
+
+    def _admin(self, method: str, page: str) -> Any:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_mock/{page}", method=method)
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What it received, oldest first."""
+        return self._admin("GET", "requests")["requests"]
+
+    def forget(self) -> None:
+        """Begin a new record."""
+        self._admin("DELETE", "requests")
+
+    def connections(self) -> dict[str, int]:
+        """Connections open now and ever accepted, this call's own included."""
+        return self._admin("GET", "connections")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(WAIT_S)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+class Stack:
+    """A gateway in front of providers that live on `authority`, by default an embedded provider of its own."""
+
+    def __init__(self, folder: Path, authority: str, *, config: str = "", tables: str = "", tls: bool = False) -> None:
+        self.rows_path = folder / "rows.jsonl"
+        self.log_path = folder / "gateway.log"
+        path = folder / "config.toml"
+        authorities = "\n".join(f'{name} = "{authority}"' for name in POOL_KEYS)
+        keys = "\n".join(f'{name} = "{key}"' for name, key in POOL_KEYS.items())
+        path.write_text(
+            f'listen = "127.0.0.1:0"\nupstream_tls = {"true" if tls else "false"}\n{config}\n'
+            f"[provider_authorities]\n{authorities}\n[pool_keys]\n{keys}\n"
+            f'[signing_keys]\n1 = "{PUBLIC_KEY}"\n{tables}\n'
+        )
+        self._files = [self.rows_path.open("wb"), self.log_path.open("wb")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "beyond_gateway", "run", "-c", str(path)],
+            stdout=self._files[0],
+            stderr=self._files[1],
+            env={**os.environ, "PYTHONWARNINGS": "error", "PYTHONDEVMODE": ""},
+        )
+        self.port = int(wait_for(self._address, "the gateway's address").rsplit(":", 1)[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def _address(self) -> str:
+        assert self.process.poll() is None, self.log_path.read_text()
+        for line in self.log():
+            if line["fields"]["message"] == "listening":
+                return line["fields"]["address"]
+        return ""
+
+    def log(self) -> list[dict[str, Any]]:
+        """Diagnostics so far."""
+        return [json.loads(line) for line in self.log_path.read_text().splitlines() if line.endswith("}")]
+
+    def rows(self, count: int = 1) -> list[dict[str, Any]]:
+        """The fields of the usage rows, once there are `count`."""
+
+        def read() -> list[dict[str, Any]]:
+            rows = [json.loads(line)["fields"] for line in self.rows_path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            return rows if len(rows) >= count else []
+
+        return wait_for(read, f"{count} usage rows") if count else read()
+
+    def forget_rows(self) -> None:
+        """Begin with no rows."""
+        os.truncate(self.rows_path, 0)
+        self._files[0].seek(0)
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[socket.socket]:
+        """Give a raw connection to the gateway."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            yield connection
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes on a new connection; return all that comes until the gateway closes or falls silent."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            return read_all(connection)
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(WAIT_S)
+        for file in self._files:
+            file.close()
+        return code
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Everything up to the end of the connection; a reset ends it as well."""
+    parts: list[bytes] = []
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def request(
+    path: str = "/openai/v1/chat/completions",
+    body: bytes = b"",
+    *,
+    method: str = "POST",
+    key: str = KEY,
+    headers: tuple[str, ...] = (),
+    close: bool = True,
+) -> bytes:
+    """A request's bytes, as a plain client sends it."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {key}", *headers]
+    if body or method == "POST":
+        lines.append(f"Content-Length: {len(body)}")
+    if close:
+        lines.append("Connection: close")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def chat(model: str = "gpt-x", text: str = "hello there", **more: Any) -> bytes:
+    """The body of a Chat Completions request."""
+    return json.dumps({"model": model, "messages": [{"role": "user", "content": text}], **more}).encode()
+
+
+@contextlib.contextmanager
+def running(**options: Any) -> Iterator[tuple[Stack, Provider]]:
+    """Give a gateway before an embedded provider, both processes, and stop them."""
+    with tempfile.TemporaryDirectory() as folder:
+        provider = Provider()
+        try:
+            stack = Stack(Path(folder), f"127.0.0.1:{provider.port}", **options)
+            try:
+                yield stack, provider
+            finally:
+                stack.stop()
+        finally:
+            provider.stop()
