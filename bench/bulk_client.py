@@ -1,7 +1,7 @@
 """Sends or receives a big body over blocking sockets.
 
-Run: bulk_client.py PORT PATH KEY UP_BYTES. UP_BYTES above 0 go out chunked, as no length is declared; prints one JSON
-object with status, bytes received after the head, and seconds.
+Run: bulk_client.py PORT PATH KEY UP_BYTES TIMES. UP_BYTES above 0 go out chunked, without a declared length, TIMES times
+over one connection; prints one JSON object with the worst status, bytes received after the last head, and seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 import time
+from contextlib import suppress
 
 CHUNK = 64 * 1024
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
@@ -52,21 +53,26 @@ def receive(client: socket.socket) -> tuple[int, int]:
     return int(head.split(b" ", 2)[1]), seen
 
 
+def exchange(client: socket.socket, path: str, key: str, size: int) -> tuple[int, int]:
+    """Status and body bytes of one exchange; status 0 where the connection was cut without an answer."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        send(client, path, key, size)
+    try:
+        return receive(client)
+    except (ConnectionResetError, IndexError, ValueError):
+        return 0, 0
+
+
 def main() -> None:
-    """One exchange."""
-    port, path, key, size = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-    began, cut = time.monotonic(), False
+    """The exchanges, until one is refused."""
+    port, path, key, size, times = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+    began, status, seen = time.monotonic(), 200, 0
     with socket.create_connection(("127.0.0.1", port), 120) as client:
-        try:
-            send(client, path, key, size)
-        except (BrokenPipeError, ConnectionResetError):
-            cut = True
-        try:
-            status, seen = receive(client)
-        except (ConnectionResetError, IndexError, ValueError):
-            status, seen = 0, 0
-    seconds = time.monotonic() - began
-    print(json.dumps({"status": status, "received": seen, "seconds": seconds, "cut": cut}))
+        for _ in range(times):
+            status, seen = exchange(client, path, key, size)
+            if status != 200:
+                break
+    print(json.dumps({"status": status, "received": seen, "seconds": time.monotonic() - began}))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of one subject. CPU is that of the proxy's processes alone; `busy` is their share of the core."""
+    """One run of one subject.
+
+    CPU is that of the proxy's processes alone; `busy` is their share of the core, `others` that of every other process:
+    above a few per cent, the run was not alone and its requests a second mean little.
+    """
 
     rps: float
     p50_us: float
@@ -39,6 +43,7 @@ class Sample:
     cpu_us: float
     cpu_us_event: float
     busy: float
+    others: float
     resident: int
 
 
@@ -72,9 +77,11 @@ def _sample(
 ) -> Sample:
     pid = subject.server.pid
     events_before = events() if events else 0
-    cpu_before, began = procfs.cpu_seconds(pid), time.monotonic()
+    core_before, cpu_before = procfs.core_busy_seconds(setting.proxy_core), procfs.cpu_seconds(pid)
+    began = time.monotonic()
     load = wrk(setting, subject.shape, subject.server.port, connections=connections, seconds=seconds)
     cpu, wall = procfs.cpu_seconds(pid) - cpu_before, time.monotonic() - began
+    core = procfs.core_busy_seconds(setting.proxy_core) - core_before
     passed = events() - events_before if events else 0
     charged = cpu if subject.measured else float("nan")
     return Sample(
@@ -84,6 +91,7 @@ def _sample(
         cpu_us=charged / load.requests * 1e6,
         cpu_us_event=charged / passed * 1e6 if passed else float("nan"),
         busy=charged / wall,
+        others=max(0.0, core - (cpu if subject.measured else 0.0)) / wall,
         resident=procfs.resident_bytes(pid),
     )
 

@@ -31,6 +31,12 @@ def events_sent(mock: Server) -> int:
         return int(answer.read())
 
 
+def set_pace(mock: Server, pace_ms: int) -> None:
+    """Let the streaming mock wait `pace_ms` before each event of a stream; 0 is flat out."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{mock.port}/pace/{pace_ms}"):
+        pass
+
+
 @contextmanager
 def bulk_mock(setting: Setting, size: int) -> Generator[Server]:
     """A provider on the load core that swallows uploads and answers `/embeddings` with `size` bytes."""

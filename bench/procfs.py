@@ -38,9 +38,28 @@ def _stat(pid: int) -> list[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of the tree so far, in seconds, at the clock tick's resolution (10 ms)."""
-    stats = [fields for member in tree(pid) if (fields := _stat(member))]
-    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
+    """User and system time of the tree so far, in seconds.
+
+    The scheduler's own count in ns where the kernel keeps one, as two truncations to the 10 ms tick of the other are
+    4 % of a paced run.
+    """
+    total = 0.0
+    for member in tree(pid):
+        try:
+            threads = list(Path(f"/proc/{member}/task").iterdir())
+            total += sum(int((thread / "schedstat").read_text(encoding="utf-8").split()[0]) for thread in threads) / 1e9
+        except (FileNotFoundError, ProcessLookupError):
+            if fields := _stat(member):
+                total += (int(fields[11]) + int(fields[12])) / TICKS
+    return total
+
+
+def core_busy_seconds(core: int) -> float:
+    """Time so far in which `core` was not idle, whoever used it, in seconds."""
+    lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+    fields = next(line.split()[1:9] for line in lines if line.startswith(f"cpu{core} "))
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) / TICKS
 
 
 def resident_bytes(pid: int) -> int:

@@ -2,7 +2,8 @@
 
 nginx cannot send a hundred separate events by itself, and a mock that sends them in one segment would measure a copy of
 13 KB, not a stream. Both proxies get this same mock, on the load core.
-Run: sse_mock.py PORT openai|anthropic EVENTS [HOLD_AFTER]; `GET /stats` answers how many events were sent so far.
+Run: sse_mock.py PORT openai|anthropic EVENTS [HOLD_AFTER]; `GET /stats` answers how many events were sent so far;
+`GET /pace/MS` sets how long every stream waits before each event (0: flat out).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import cast
 
 import uvloop
 
+CONTROL = re.compile(rb"GET /(stats|pace/(\d+)) ")
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -27,6 +29,15 @@ class Script:
         self.writes[-1] += b"0\r\n\r\n"
         self.hold_after = hold_after
         self.sent = 0
+        self.pace_s = 0.0
+        self.paced: set[Mock] = set()
+
+    def tick(self) -> None:
+        """One event to every paced stream, then the next tick: with their own phases a wake-up would cost by chance."""
+        for stream in tuple(self.paced):
+            stream.send()
+        if self.pace_s:
+            asyncio.get_running_loop().call_later(self.pace_s, self.tick)
 
 
 class Mock(asyncio.Protocol):
@@ -53,7 +64,10 @@ class Mock(asyncio.Protocol):
         if ended:
             self._missing, self._next = 0, 0
             self._transport.write(HEAD)
-            self._loop.call_soon(self._send)
+            if self._script.pace_s:
+                self._script.paced.add(self)
+            else:
+                self._loop.call_soon(self.send)
 
     def _head_received(self, data: bytes) -> bool:
         """Whether the request is complete; the body's missing bytes are None where it is chunked."""
@@ -63,7 +77,10 @@ class Mock(asyncio.Protocol):
             return False
         head, body = self._head[:end], self._head[end + 4 :]
         self._head = b""
-        if head.startswith(b"GET /stats"):
+        if control := CONTROL.match(head):
+            if control[2]:
+                self._script.pace_s = int(control[2]) / 1000
+                self._loop.call_soon(self._script.tick)
             answer = b"%d" % self._script.sent
             self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer))
             return False
@@ -71,15 +88,17 @@ class Mock(asyncio.Protocol):
         self._missing = int(length[1]) - len(body) if length else None
         return self._missing <= 0 if self._missing is not None else body.endswith(b"0\r\n\r\n")
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """The next event, if there is one; flat out, the one after it is due in the next turn of the loop."""
         script = self._script
-        if self._transport.is_closing() or self._next == script.hold_after:
+        if self._transport.is_closing() or self._next in (script.hold_after, len(script.writes)):
+            script.paced.discard(self)
             return
         self._transport.write(script.writes[self._next])
         self._next += 1
         script.sent += 1
-        if self._next < len(script.writes):
-            self._loop.call_soon(self._send)
+        if not script.pace_s:
+            self._loop.call_soon(self.send)
 
 
 def openai_events(count: int) -> list[bytes]:

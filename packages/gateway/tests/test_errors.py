@@ -31,7 +31,9 @@ CONTRACT = [
 @pytest.mark.parametrize("row", CONTRACT)
 def test_every_row_of_the_contract_has_its_answer(row: tuple[int, str, str]) -> None:
     """Each status, type and text of the contract is one refusal, letter by letter."""
-    assert row in {(refusal.status, refusal.type, refusal.message) for refusal in [*CONSTANTS.values(), breaker_open(1)]}
+    assert row in {
+        (refusal.status, refusal.type, refusal.message) for refusal in [*CONSTANTS.values(), breaker_open(1)]
+    }
 
 
 def test_every_429_and_503_says_when_to_come_back() -> None:
@@ -49,9 +51,7 @@ def test_reasons_tell_constants_apart() -> None:
 def test_a_body_is_the_one_shape_of_both_dialects() -> None:
     """The body is an object `error` with message and type, escaped as JSON."""
     refusal = bad_request('say "please"')
-    assert msgspec.json.decode(body(refusal)) == {
-        "error": {"message": 'say "please"', "type": "invalid_request_error"}
-    }
+    assert msgspec.json.decode(body(refusal)) == {"error": {"message": 'say "please"', "type": "invalid_request_error"}}
 
 
 def test_a_refused_method_names_the_allowed_ones() -> None:

@@ -69,7 +69,9 @@ def test_no_input_makes_parsing_raise(token: bytes) -> None:
     assert verify(token, KEYRING) is None
 
 
-@pytest.mark.parametrize("kid", ["01", "+1", "-1", "", "4294967296", "99999999999", " 1", "1_0", "\N{ARABIC-INDIC DIGIT ONE}"])
+@pytest.mark.parametrize(
+    "kid", ["01", "+1", "-1", "", "4294967296", "99999999999", " 1", "1_0", "\N{ARABIC-INDIC DIGIT ONE}"]
+)
 def test_a_key_id_has_one_spelling(kid: str) -> None:
     """A sign, a leading zero, a number above u32 or a foreign digit is no managed key at all."""
     assert parse(V1.replace("bai_v1.1.", f"bai_v1.{kid}.").encode()) is None
@@ -83,13 +85,10 @@ def test_the_greatest_key_id_parses() -> None:
         assert parsed.identity.kid == kid
 
 
-@pytest.mark.parametrize(("where", "count"), [(r"(?<=AAAAA)A(?=\.)", 15), (r"w\Z", 15)])
-def test_spare_bits_of_base64_must_be_zero(where: str, count: int) -> None:
-    """Spellings of the same bytes that differ in unused bits of the last character are refused."""
-    canonical = [c for c in ALPHABET if parse(re.sub(where, c, V1).encode()) is not None]
-    assert set(canonical) == set("AQgw")
-    spare = sum(parse(re.sub(where, c, V1).encode()) is None for c in ALPHABET)
-    assert spare == 4 * count
+@pytest.mark.parametrize("where", [r"(?<=AAAAA)A(?=\.)", r"w\Z"])
+def test_spare_bits_of_base64_must_be_zero(where: str) -> None:
+    """Of the 64 possible last characters the four without spare bits parse: one identity has one spelling."""
+    assert [c for c in ALPHABET if parse(re.sub(where, c, V1).encode()) is not None] == list("AQgw")
 
 
 def test_an_unknown_key_id_does_not_verify() -> None:
@@ -133,7 +132,9 @@ def test_a_seed_has_32_bytes() -> None:
         mint(SEED[:31], 1, 1, 1)
 
 
-@pytest.mark.parametrize("spelling", [PUBLIC, PUBLIC.rstrip("="), PUBLIC.replace("+", "-").replace("/", "_"), f" {PUBLIC}\n"])
+@pytest.mark.parametrize(
+    "spelling", [PUBLIC, PUBLIC.rstrip("="), PUBLIC.replace("+", "-").replace("/", "_"), f" {PUBLIC}\n"]
+)
 def test_key_material_is_read_in_both_base64_alphabets(spelling: str) -> None:
     """Standard base64 and base64url, padded or not, give the same 32 bytes."""
     assert decode_key(spelling) == bytes(KEYRING[1])

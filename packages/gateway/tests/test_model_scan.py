@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beyond_gateway.model_scan import RootScanner
@@ -138,6 +138,7 @@ class Root(msgspec.Struct):
     stream: msgspec.Raw = msgspec.Raw()
 
 
+@settings(deadline=None)
 @given(document=documents(), cuts=st.lists(st.integers(0, 10_000), max_size=8))
 def test_the_scanner_agrees_with_a_typed_decode(document: bytes, cuts: list[int]) -> None:
     """On valid JSON, in any pieces, the scanner finds the very bytes that msgspec does."""
@@ -148,6 +149,7 @@ def test_the_scanner_agrees_with_a_typed_decode(document: bytes, cuts: list[int]
         assert raw == (document[member.start : member.end] if member else b"")
 
 
+@settings(deadline=None)
 @given(
     document=documents(),
     noise=st.lists(st.tuples(st.integers(0, 999), st.binary(max_size=3)), max_size=4),

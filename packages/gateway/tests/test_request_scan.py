@@ -4,7 +4,7 @@ import tracemalloc
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beyond_gateway.request_scan import HELD_BYTES, RequestFacts, RequestScan, root_scanner, scan_facts
@@ -79,6 +79,7 @@ VALUES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     members=st.lists(st.tuples(KEYS, VALUES), max_size=6),
     separator=st.sampled_from([b",", b" , ", b"", b":"]),

@@ -4,7 +4,7 @@ import json
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beyond_gateway.usage_request import ask_for_usage
@@ -138,6 +138,7 @@ def _shared(one: bytes, other: bytes) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
+@settings(deadline=None)
 @given(body=BODIES.map(str.encode))
 def test_only_include_usage_changes(body: bytes) -> None:
     """Parsed, an edited body differs in `include_usage` alone; as bytes, in one value or one added member."""

@@ -9,6 +9,8 @@ unread bytes resets the connection and takes the answer with it).
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING, Final, cast
 
 from beyond_gateway import errors
@@ -247,6 +249,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         self._reader = None
         if hard:
+            _reset_on_close(self._transport)
             self._transport.abort()
         else:
             self._transport.close()
@@ -317,3 +320,10 @@ class ClientConnection(asyncio.Protocol):
     def __repr__(self) -> str:
         state = "lingering" if self._lingering else "busy" if self._exchange else "idle"
         return f"<ClientConnection {state} waiting={len(self._buffer)}>"
+
+
+def _reset_on_close(transport: asyncio.Transport) -> None:
+    """Make the coming close a reset: SO_LINGER with no time to linger (socket(7))."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -60,7 +60,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         try:
             name, value = _converted(key, item)
         except (ValueError, msgspec.ValidationError) as error:
-            text = str(error).replace("`", "").partition(" - at ")[0]
+            text = str(error).replace("`", "").replace("Expected", "expected").partition(" - at ")[0]
             raise OperatorError(f"{item.place}: {text}", key=".".join(key)) from None
         if len(key) == 1:
             values[key[0]] = value
@@ -166,16 +166,17 @@ def _text(value: object) -> str:
 
 
 def _pool_keys(value: object) -> tuple[Secret, ...]:
-    keys = [value] if isinstance(value, str) else msgspec.convert(value, list[str])
-    if not keys or not all(_POOL_KEY.fullmatch(key) for key in keys):
+    keys = cast("list[object]", value) if isinstance(value, list) else [value]
+    texts = [key for key in keys if isinstance(key, str) and _POOL_KEY.fullmatch(key)]
+    if not keys or len(texts) != len(keys):
         raise ValueError("expected a key, or a list of keys, of visible ASCII characters without spaces")
-    return tuple(Secret(key) for key in keys)
+    return tuple(Secret(text) for text in texts)
 
 
 def _custom(wanted: type, value: object) -> object:
     """Turn text into the types that msgspec does not know."""
     if not isinstance(value, str):
-        raise ValueError("Expected str")  # noqa: TRY004 -- msgspec reports ValueError with the message, at the border
+        raise ValueError("expected str")  # noqa: TRY004 -- msgspec reports ValueError with the message, at the border
     return Secret(value) if wanted is Secret else Path(value)
 
 

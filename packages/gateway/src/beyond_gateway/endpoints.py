@@ -8,36 +8,44 @@ one would be readable to all. Only path endings on a short list pass, and `/mess
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from beyond_gateway.errors import ENDPOINT_REFUSED, Refusal, method_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from beyond_gateway.config import Endpoint
-
 _FREE: Final = (b"/count_tokens", b"/input_tokens", b"/models", b"/moderations")
 _ROOTED: Final = re.compile(rb"(?:/[^/]+)*/v[0-9]+[a-z]*")
 _CHAT: Final = b"/chat/completions"
 
 
-def _matches(rule: Endpoint, path: bytes) -> bool:
+class _Rule(NamedTuple):
+    method: bytes
+    ending: bytes
+
+
+def _rule(entry: str) -> _Rule:
+    method, _, ending = entry.rpartition(" ")
+    return _Rule((method or "POST").encode(), ending.encode())
+
+
+def _matches(rule: _Rule, path: bytes) -> bool:
     if not path.endswith(rule.ending):
         return False
     return not rule.ending.startswith(b"/messages") or _ROOTED.fullmatch(path[: -len(rule.ending)]) is not None
 
 
 class Endpoints:
-    """The allowlist, from `managed_endpoints`.
+    """The allowlist, from `managed_endpoints`: `/path/ending` for POST, `METHOD /path/ending` for another.
 
     Answers are remembered for the paths that clients really call, at most `REMEMBERED` of them.
     """
 
     REMEMBERED: Final = 1024
 
-    def __init__(self, rules: Iterable[Endpoint]) -> None:
-        self._rules = tuple(rules)
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._rules = [_rule(entry) for entry in entries]
         self._known: dict[tuple[bytes, bytes], Refusal | None] = {}
 
     def refusal(self, method: bytes, path: bytes) -> Refusal | None:

@@ -295,13 +295,14 @@ class Exchange:
 
     def upstream_lost(self) -> None:
         """The provider's connection ended before its response did."""
+        silent = self._upstream is not None and not self._upstream.has_answered
         self._upstream = None
         admitted = self._admitted
         if self._response is not None or admitted is None:
             self._finish("cut_short")
             return
         attempt = retry.Attempt(
-            reused=self._reused,
+            reused=self._reused and silent,
             held=self._replay is not None,
             attempts=self._attempts,
             seconds=self._gateway.now() - self._attached_at,

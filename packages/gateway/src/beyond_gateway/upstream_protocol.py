@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """One connection to a provider. `valve` is its reading side, `idle_s` its seconds without an exchange."""
+    """One connection to a provider. `valve` is its reading side, `idle_s` its seconds without an exchange.
+
+    `has_answered` tells whether any byte came back for the exchange in hand.
+    """
 
     __slots__ = (
         "_buffer",
@@ -32,6 +35,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_lane",
         "_reader",
         "_transport",
+        "has_answered",
         "idle_s",
         "valve",
     )
@@ -48,6 +52,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_request = False
         self._keeps_alive = True
         self.idle_s = 0.0
+        self.has_answered = False
 
     # -- what the exchange calls
 
@@ -57,6 +62,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_request = head_request
         self._reader = None
         self._buffer = b""
+        self.has_answered = False
 
     def write(self, data: bytes) -> None:
         """Send bytes to the provider."""
@@ -94,6 +100,7 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is None:
             self.close()
             return
+        self.has_answered = True
         try:
             if self._reader is not None:
                 self._body(exchange, self._reader, data, 0)

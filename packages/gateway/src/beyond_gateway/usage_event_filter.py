@@ -142,7 +142,7 @@ def _match_end(data: bytes, at: int) -> int:
 
 
 def _last_line_end(before: bytes, data: bytes) -> bytes:
-    last = (before + data)[-2:]
+    last = (before + data[-2:])[-2:]
     return last[len(last.rstrip(b"\r\n")) :]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -158,6 +159,19 @@ def read_all(connection: socket.socket) -> bytes:
         while part := connection.recv(65536):
             parts.append(part)
     return b"".join(parts)
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """One answer with a Content-Length, head and body; what comes behind it stays."""
+    data = b""
+    while True:
+        head, end, body = data.partition(b"\r\n\r\n")
+        found = re.search(rb"(?i)content-length: (\d+)", head)
+        if end and found and len(body) >= int(found[1]):
+            return data
+        part = connection.recv(65536)
+        assert part, f"closed after {data!r}"
+        data += part
 
 
 def request(

@@ -15,9 +15,10 @@ The primitives:
 from beyond_wire.deltas import DeltaCounter, estimate_output_tokens
 from beyond_wire.envelope import model_from_body
 from beyond_wire.errors import SseBadUtf8, SseLineTooLong, WireError
+from beyond_wire.heads import model_from_head
 from beyond_wire.prompt import prompt_text_bytes
 from beyond_wire.sse import SseEvent, SseParser
-from beyond_wire.tails import error_in_tail, model_from_head, usage_from_tail
+from beyond_wire.tails import error_in_tail, usage_from_tail
 from beyond_wire.usage import Dialect, UsageFacts, usage_from_body
 
 __all__ = [

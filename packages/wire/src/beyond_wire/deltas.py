@@ -14,6 +14,9 @@ MAX_LINE_BYTES = 256 * 1024
 """Longest line that is counted, in bytes. Deltas are far below it; longer lines are whole answers or images."""
 
 _LINE_ENDS = frozenset(b"\r\n")
+_BACKSLASH = 0x5C
+_ANTHROPIC_OPENS = b'"delta":{"type":"text_delta","text":"'
+_CHAT_OPENS = b'"delta":{"content":"'
 _ANTHROPIC_TEXT = re.compile(rb'"(?:text|thinking|partial_json)"\s*+:\s*+"(' + STRING_BODY + rb')"', re.DOTALL)
 _CHAT_TEXT = re.compile(
     rb'"(content|text|arguments|refusal|reasoning_content|reasoning)"\s*+:\s*+"(' + STRING_BODY + rb')"', re.DOTALL
@@ -90,6 +93,9 @@ def estimate_output_tokens(delta_events: int, visible_bytes: int) -> int:
 
 
 def _anthropic_bytes(line: bytes) -> int:
+    plain = _plain_text(line, _ANTHROPIC_OPENS)
+    if plain is not None:
+        return plain
     if line.find(b"content_block_delta") < 0:
         return 0
     found = _ANTHROPIC_TEXT.search(line)
@@ -104,6 +110,9 @@ def _responses_bytes(line: bytes) -> int:
 
 
 def _chat_bytes(line: bytes) -> int:
+    plain = _plain_text(line, _CHAT_OPENS)
+    if plain is not None:
+        return plain
     sizes: dict[bytes, int] = {}
     for found in _CHAT_TEXT.finditer(line, max(line.find(b'"choices"'), 0)):
         key = found[1]
@@ -116,3 +125,15 @@ def _chat_bytes(line: bytes) -> int:
     if reasoning and line.find(b'"reasoning_details"') >= 0:
         sizes.pop(b"text", None)
     return reasoning + sum(sizes.values())
+
+
+def _plain_text(line: bytes, opens: bytes) -> int | None:
+    """Length of a delta's only text in its usual spelling, without escapes; None where only a pattern can tell."""
+    at = line.find(opens)
+    if at < 0:
+        return None
+    start = at + len(opens)
+    end = line.find(b'"', start)
+    if end < 0 or not line.startswith(b"}", end + 1) or _BACKSLASH in line[start:end]:
+        return None
+    return end - start

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 STRING_BODY = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 """A JSON string between its quotes (RFC 8259, section 7); possessive, so that no input makes it backtrack."""
 
+_BACKSLASH = 0x5C
 _USAGE_KEY = b'"usage"'
 _USAGE_OPENS = re.compile(rb'"usage"\s*+:\s*+(?=\{)')
 # The closing quote is optional: a string that is cut off is one token to the end, not a new start at each quote in it.
 _TOKEN = re.compile(rb'"(' + STRING_BODY + rb')(?:("\s*+:)|("))?+|[{}\[\]]', re.DOTALL)
-_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_SHORT_ESCAPE = re.compile(rb"\\[^u]", re.DOTALL)
+_ONE_BYTE_ESCAPE = re.compile(rb"\\u00[0-7][0-9a-fA-F]")
+_TWO_BYTE_ESCAPE = re.compile(rb"\\u(?:0[0-7]|[dD][89a-fA-F])[0-9a-fA-F]{2}")
+_THREE_BYTE_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{4}")
 
 # The largest usage object seen is under 1 KiB. Both bounds keep hostile text linear: at most 32 objects of 8 KiB.
 _MAX_USAGE_BYTES = 8 * 1024
@@ -82,18 +86,15 @@ def model_in_fragment(text: bytes) -> str | None:
 
 def utf8_length(string_body: bytes) -> int:
     """Bytes that a JSON string has as UTF-8 text, given what stands between its quotes."""
-    size = len(string_body)
-    if b"\\" not in string_body:
-        return size
-    for escape in _ESCAPE.finditer(string_body):
-        digits = escape[1]
-        if digits is None:
-            size -= 1
-            continue
-        code = int(digits, 16)
-        # Half of a surrogate pair is half of a 4-byte character.
-        size -= 6 - (1 if code < 0x80 else 2 if code < 0x800 or 0xD800 <= code <= 0xDFFF else 3)
-    return size
+    if _BACKSLASH not in string_body:
+        return len(string_body)
+    # Short ones first: they take `\\` away, so that every backslash left begins a `\u`.
+    text = _SHORT_ESCAPE.sub(b"1", string_body)
+    if _BACKSLASH in text:
+        text = _ONE_BYTE_ESCAPE.sub(b"1", text)
+        text = _TWO_BYTE_ESCAPE.sub(b"22", text)  # half of a surrogate pair, too, is half of a 4-byte character
+        text = _THREE_BYTE_ESCAPE.sub(b"333", text)
+    return len(text)
 
 
 def _balanced(text: bytes, start: int) -> bytes:

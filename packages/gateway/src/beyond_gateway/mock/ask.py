@@ -99,14 +99,16 @@ class Body(msgspec.Struct, frozen=True):
     def user_text(self) -> str:
         """Text of the last user message that has any, else empty."""
         for turn in reversed(self.turns):
-            if turn.role == "user" and (text := text_of(turn.content)):
+            if turn.role == "user" and (text := text_of(turn.content, nested=False)):
                 return text
         return ""
 
     @property
-    def after_tool_result(self) -> bool:
-        """True when the conversation ends with a tool's answer."""
-        return bool(self.turns) and self.turns[-1].is_tool_result
+    def tool_text(self) -> str | None:
+        """What the tool answered, when the conversation ends with that; else None."""
+        if not self.turns or not self.turns[-1].is_tool_result:
+            return None
+        return text_of(self.turns[-1].content) + text_of(self.turns[-1].output)
 
     @property
     def prompt_tokens(self) -> int:
@@ -116,11 +118,11 @@ class Body(msgspec.Struct, frozen=True):
         return tokens_in("".join(texts))
 
 
-def text_of(content: Content) -> str:
-    """All text in a message's content, nested tool results included."""
+def text_of(content: Content, *, nested: bool = True) -> str:
+    """Return all text in a message's content, that of tool results only when `nested`."""
     if content is None or isinstance(content, str):
         return content or ""
-    return "".join((part.text or "") + text_of(part.content) for part in content)
+    return "".join((part.text or "") + (text_of(part.content) if nested else "") for part in content)
 
 
 def tokens_in(text: str) -> int:

@@ -97,7 +97,7 @@ def plan(body: Body, directives: Directives, entry: Entry | None) -> Plan:
         counts = entry.usage or Counts()
     else:
         calls = _asked_calls(body, directives)
-        text = "" if calls else f"You said: {body.user_text[:_ECHO_LIMIT]}"
+        text = "" if calls else _echo(body)
         reasoning = "".join(islice(cycle(_WORDS), directives.reasoning))
         counts = msgspec.convert(directives, Counts, from_attributes=True)
     return Plan(text, calls, reasoning, counts, body.prompt_tokens, directives.events, directives.bytes)
@@ -113,9 +113,15 @@ def arguments_of(call: ToolCall) -> str:
     return encode(call.arguments).decode()
 
 
+def _echo(body: Body) -> str:
+    if body.tool_text is not None:
+        return f"The tool said: {body.tool_text[:_ECHO_LIMIT]}"
+    return f"You said: {body.user_text[:_ECHO_LIMIT]}"
+
+
 def _asked_calls(body: Body, directives: Directives) -> tuple[ToolCall, ...]:
     """Return a forced or asked-for call; none once the tool has answered, so that an agent's loop ends."""
-    if body.after_tool_result:
+    if body.tool_text is not None:
         return ()
     tools = dict(tool.named() for tool in body.tools or ())
     asked = _ASKED_TOOL.search(body.user_text)
