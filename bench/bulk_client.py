@@ -1,7 +1,7 @@
 """Sends or receives a big body over blocking sockets.
 
-Run: bulk_client.py PORT PATH KEY UP_BYTES TIMES. UP_BYTES above 0 go out chunked, without a declared length, TIMES times
-over one connection; prints one JSON object with the worst status, bytes received after the last head, and seconds.
+Run: bulk_client.py PORT PATH KEY UP_BYTES TIMES. UP_BYTES above 0 go out chunked, without a declared length, TIMES
+times over one connection; prints one JSON object with the last status, bytes received after the last head, and seconds.
 """
 
 from __future__ import annotations

@@ -105,3 +105,11 @@ def ratio(ours: Sequence[Sample], theirs: Sequence[Sample], field: str) -> float
     """Median of the run-by-run ratios: each run is divided by its neighbour in time."""
     pairs = zip(ours, theirs, strict=True)
     return median(getattr(mine, field) / getattr(other, field) for mine, other in pairs)
+
+
+def shared_core(*found: Samples) -> list[str]:
+    """A warning where other processes took more than 5 % of the proxy's core, else nothing."""
+    share = max(middle(samples, "others") for runs in found for label, samples in runs.items() if label != "direct")
+    if share <= 0.05:
+        return []
+    return [f"NOT ALONE: other processes took up to {share:.0%} of the proxy's core; do not quote rates and latencies."]

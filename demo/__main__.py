@@ -54,12 +54,13 @@ def _tried(gateway: Gateway, call: Call, rows: list[Row]) -> bool:
     """Make one call, wait for its usage row where one is due, print the line; True when all was right."""
     try:
         got = call.run(gateway)
-        calls.check_answer(call, got)
         if call.provider is None:
+            calls.check_answer(call, got)
             result("ok", call.name, answer(got.text), "no row")
             return True
         row = gateway.row()
         rows.append(row)
+        calls.check_answer(call, got)
         calls.check_row(call, got, row)
     except (DemoError, openai.OpenAIError, anthropic.AnthropicError) as fault:
         result("FAIL", call.name, f"{type(fault).__name__}: {fault}")
@@ -77,7 +78,7 @@ def _stopped(gateway: Gateway, rows: list[Row]) -> int:
     twice = len(rows) - len({row.request_id for row in rows})
     faults = {
         f"the gateway ended with status {status}": status != 0,
-        f"{len(late)} usage rows too many, first {late[:1]}": bool(late),
+        f"{len(late)} usage rows too many, of {sorted({row.requested_model or '?' for row in late})}": bool(late),
         f"{twice} request ids stand in more than one row": twice > 0,
     }
     for text, wrong in faults.items():

@@ -5,6 +5,7 @@ process, over verified TLS, under a managed key; they spend tokens. `AI_*` setti
 when a request or its usage row fails; a provider without a key is skipped.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -85,7 +86,8 @@ def _tried(gateway: Gateway, target: Target, *, stream: bool) -> bool:
         row = gateway.row()
         _check(target, got, row, stream=stream)
     except (openai.APIStatusError, anthropic.APIStatusError) as fault:
-        gateway.row()  # a refused request has its row too; the next request must not take it for its own
+        with contextlib.suppress(DemoError):
+            gateway.row()  # a provider's error has its row too; the next request must not take it for its own
         result("FAIL", name, f"{target.model}: {fault}")
         return False
     except (DemoError, openai.OpenAIError, anthropic.AnthropicError) as fault:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from bench import shapes
-from bench.compare import Samples, Subject, measure, middle, ratio
+from bench.compare import Samples, Subject, measure, middle, ratio, shared_core
 from bench.gateway import gateway
 from bench.load import check
 from bench.nginx import json_mock, proxy
@@ -53,6 +53,7 @@ def _table(one: Samples, many: Samples, crowd: Samples) -> Table:
     table.notes += [
         "Latency at 1 connection; CPU, shares of the proxy's core (its own and others') and MB at 32.",
         f"CPU of managed against nginx with a log row: {ratio(ours, many['nginx, log row'], 'cpu_us'):.2f}.",
+        *shared_core(one, many, crowd),
         f"CPU of BYO against nginx without: {ratio(many['ours, BYO'], nginx, 'cpu_us'):.2f}.",
     ]
     table.verdicts += [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench import peers, shapes
-from bench.compare import Samples, Subject, measure, middle, ratio
+from bench.compare import Samples, Subject, measure, middle, ratio, shared_core
 from bench.gateway import gateway
 from bench.load import check
 from bench.nginx import json_mock, proxy
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.setting import Setting
     from bench.shapes import Shape
 
-COLUMNS = ["JSON completion, 32 connections", "req/s", "p50 ms", "CPU µs/req", "core busy", "MB"]
+COLUMNS = ["JSON completion, 32 connections", "req/s", "p50 ms", "CPU µs/req", "busy", "others", "MB"]
 # How many times their requests a second ours must serve.
 FACTORS = {"tensorzero": 4.0, "litellm": 200.0}
 
@@ -66,12 +66,18 @@ def run(setting: Setting) -> list[Table]:
             check(subject.shape, subject.server.port, needle=b"How can I help you today?")
         many = measure(setting, subjects, connections=32, seconds=setting.seconds)
     _fill(table, many)
+    table.notes += shared_core(many)
     return [table]
 
 
 def _fill(table: Table, many: Samples) -> None:
     for label, samples in many.items():
-        cost = [middle(samples, "cpu_us"), middle(samples, "busy"), middle(samples, "resident") / 1e6]
+        cost = [
+            middle(samples, "cpu_us"),
+            middle(samples, "busy"),
+            middle(samples, "others"),
+            middle(samples, "resident") / 1e6,
+        ]
         table.rows.append([label, middle(samples, "rps"), middle(samples, "p50_us") / 1000, *cost])
         if factor := FACTORS.get(label):
             times = ratio(many["ours, managed"], samples, "rps")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import shapes
-from bench.compare import Samples, Subject, measure, middle, ratio
+from bench.compare import Samples, Subject, measure, middle, ratio, shared_core
 from bench.gateway import gateway
 from bench.load import check
 from bench.mocks import events_sent, set_pace, sse_mock
@@ -74,7 +74,7 @@ def _measure(setting: Setting, dialect: str, events: int, asked: dict[str, Shape
 
 
 def _table(title: str, found: Found) -> Table:
-    table = Table(title, COLUMNS, notes=[NOTE])
+    table = Table(title, COLUMNS, notes=[NOTE, *shared_core(found.one, found.flat, found.paced)])
     for label, runs in found.paced.items():
         rates = [middle(found.one[label], "rps"), middle(found.flat[label], "rps")]
         latency = [middle(found.one[label], field) / 1000 for field in ("p50_us", "p99_us")]

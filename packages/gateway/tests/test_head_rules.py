@@ -23,8 +23,8 @@ def test_a_plain_request() -> None:
     """Method, target, version, fields and length come out as they were sent."""
     head = parse_request(GOOD)
     assert (head.method, head.target, head.minor, head.length) == (b"POST", b"/openai/v1/x?a=b", 1, 3)
-    assert head.fields == [(b"host", b"h"), (b"x-odd", b"a\tb"), (b"content-length", b"3")]
-    assert head.names == [b"Host", b"X-Odd", b"Content-Length"]
+    assert head.fields.pairs() == [(b"host", b"h"), (b"x-odd", b"a\tb"), (b"content-length", b"3")]
+    assert head.fields.lines == [b"Host: h", b"X-Odd:  a\tb ", b"Content-Length: 3"]
     assert not head.wants_close
     assert not head.expects_continue
 

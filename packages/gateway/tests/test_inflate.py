@@ -36,6 +36,14 @@ def test_any_chunking_decodes_to_the_body(encoding: str, packed: bytes, step: in
     assert not inflater.stopped
 
 
+def test_output_that_fills_its_pieces_is_not_left_behind() -> None:
+    """Wherever a body is cut, all that its bytes tell comes out, also when the last of it fills a piece."""
+    packed = gzip.compress(bytes(4 * PIECE_BYTES + 99))
+    for cut in range(len(packed)):
+        there = zlib.decompressobj(31).decompress(packed[:cut])
+        assert sum(map(len, Inflater("gzip").feed(packed[:cut]))) == len(there)
+
+
 def test_a_cut_body_gives_what_was_there() -> None:
     """A body that ends early has decoded as far as it came."""
     inflater = Inflater("gzip")

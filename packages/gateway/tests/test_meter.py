@@ -33,7 +33,10 @@ CLAUDE_DELTA = (
     b"event: content_block_delta\n"
     b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello there, you"}}\n\n'
 )
-CLAUDE_END = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":15}}\n\n'
+CLAUDE_END = (
+    b"event: message_delta\n"
+    b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":15}}\n\n'
+)
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 COMPLETED = (
     b'event: response.completed\ndata: {"type":"response.completed","response":{"object":"response","model":"gpt-5",'
@@ -176,6 +179,10 @@ def test_a_cut_json_body_is_a_lower_bound() -> None:
     spoof = b'{"type":"message","model":"c","content":[' + call
     found = metered(spoof, sse=False, dialect="anthropic", complete=False)
     assert found == bound(claude(0, 200, cached=False), "c")
+    long = spoof[: -len(call)] + b'{"type":"text","text":"' + b"x" * TAIL_BYTES + b'"},' + call
+    found = metered(long, sse=False, dialect="anthropic", complete=False)
+    assert found.facts is not None
+    assert (found.facts.input_tokens, found.estimated) == (200, True)
 
 
 @pytest.mark.parametrize("status", [302, 400, 429, 500])

@@ -34,6 +34,7 @@ CASES: list[tuple[bytes, str | None, bool]] = [
     (b'{"model":"' + "é".encode() * 128 + b'"}', "é" * 128, False),
     (b'{"model":"' + b"\\u0061" * 42 + b'"}', "a" * 42, False),
     (b'{"model":"' + b"\\u0061" * 43 + b'"}', "unknown", False),
+    (b'{"model":"' + b"\\ud83d\\ude00" * 30 + b'"}', "unknown", False),
     (b'{"model":"\xff"}', "unknown", False),
     (b'{"model":"\\ud800"}', "unknown", False),
     (b'{"x":"\\ud800","model":"m"}', "m", False),

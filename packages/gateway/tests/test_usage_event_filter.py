@@ -65,6 +65,7 @@ def test_the_usage_event_is_dropped(event: bytes) -> None:
         b'data: {"choices":null,"usage":{"prompt_tokens":9}}\n\n',
         b'data: {"x":{"choices":[],"usage":{}}}\n\n',
         b'data: {"choices":[{}],"usage":{},"choices":[]}\n\n',
+        b'data: {"choic\\u0065s":[{}],"x":{"choices":[]},"usage":{}}\n\n',
         b'data: [{"choices":[],"usage":{}}]\n\n',
         b'data: {"choices":[],"usage":{}} x\n\n',
         b'data: {"choices":[],"usage":{}\n\n',

@@ -69,6 +69,14 @@ def test_memory_is_bounded_and_keeps_what_is_used() -> None:
         assert verified.check(token(0), now) == Identity(1, 0, 1, None)
 
 
+def test_a_key_that_moves_between_generations_is_held_once() -> None:
+    """A hit in the old generation takes the key out of it."""
+    verified = VerifiedKeys(RING, entries=4)
+    for tenant in (0, 1, 2, 0):
+        verified.check(token(tenant), 0.0)
+    assert len(verified) == 3
+
+
 def test_a_key_unused_for_two_generations_is_forgotten() -> None:
     """An idle key makes room and must be verified again."""
     verified = VerifiedKeys(RING, entries=4, checks_per_second=1)

@@ -17,13 +17,13 @@ from beyond_gateway import errors
 from beyond_gateway.exchange import Exchange
 from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_ITS_TURN, Valve
 from beyond_gateway.framing import BodyReader, ChunkedReader, FramingError, LengthReader, passed_on
-from beyond_gateway.head_rules import HeadError, head_end, parse_request
+from beyond_gateway.head_rules import HeadError, head_end
 from beyond_gateway.headers import answer
 
 if TYPE_CHECKING:
+    from beyond_gateway.asked import Asked
     from beyond_gateway.errors import Refusal
     from beyond_gateway.gateway import Gateway
-    from beyond_gateway.head_rules import RequestHead
 
 HEADER_S: Final = 30.0
 """Seconds from a head's first byte to its last (gateway contract, relay)."""
@@ -142,22 +142,20 @@ class ClientConnection(asyncio.Protocol):
                 if end < 0:
                     self._buffer = data
                     return
-                head = parse_request(data if end == len(data) else data[:end])
+                asked, length = self._gateway.rules.heads.read(data if end == len(data) else data[:end])
             except HeadError as error:
                 self._malformed(error)
                 return
-            data = self._request(head, data, end)
+            data = self._request(asked, length, data, end)
         if data and not self._lingering:
             self._wait(data)
 
-    def _request(self, head: RequestHead, data: bytes, end: int) -> bytes:
+    def _request(self, asked: Asked, length: int, data: bytes, end: int) -> bytes:
         """Run one request as far as `data` goes; return what stands behind it."""
         self._quiet_s = 0.0
-        reader: BodyReader = ChunkedReader() if head.length < 0 else LengthReader(head.length)
-        self._reader = None if reader.done else reader
-        exchange = self._exchange = Exchange(self._gateway, self, head, self._gateway.now())
-        if reader.done:
-            exchange.request_has_no_body()
+        exchange = self._exchange = Exchange(self._gateway, self, asked, length)
+        if length:
+            self._reader = ChunkedReader() if length < 0 else LengthReader(length)
         exchange.begin()
         if self._reader is None:
             return data[end:]

@@ -24,7 +24,7 @@ from beyond_gateway.admit import BODY_CAP_BYTES
 from beyond_gateway.errors import Refusal
 from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_CONNECTED
 from beyond_gateway.ledger import Ledger
-from beyond_gateway.redact import PoolKeyScrub, overwrite
+from beyond_gateway.redact import PoolKeyScrub
 from beyond_gateway.rewrite import plan_response
 from beyond_gateway.usage_event_filter import UsageEventFilter
 from beyond_gateway.usage_request import ask_for_usage
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     import asyncio
 
     from beyond_gateway.admit import Admitted
+    from beyond_gateway.asked import Asked
     from beyond_gateway.client_protocol import ClientConnection
     from beyond_gateway.framing import BodyReader
     from beyond_gateway.gateway import Gateway
-    from beyond_gateway.head_rules import RequestHead, ResponseHead
+    from beyond_gateway.head_rules import ResponseHead
     from beyond_gateway.rewrite import Edit, Rewriter
     from beyond_gateway.settle import Outcome
     from beyond_gateway.upstream_protocol import UpstreamConnection
@@ -61,6 +62,7 @@ class Exchange:
 
     __slots__ = (
         "_admitted",
+        "_asked",
         "_attached_at",
         "_attempts",
         "_buffered",
@@ -70,9 +72,9 @@ class Exchange:
         "_dialling",
         "_ends_with_close",
         "_gateway",
-        "_head",
         "_hides_usage",
         "_ledger",
+        "_length",
         "_quiet_s",
         "_received",
         "_replay",
@@ -86,12 +88,13 @@ class Exchange:
         "request_id",
     )
 
-    def __init__(self, gateway: Gateway, client: ClientConnection, head: RequestHead, now: float) -> None:
+    def __init__(self, gateway: Gateway, client: ClientConnection, asked: Asked, length: int) -> None:
         self.request_id = gateway.next_request_id()
         self._gateway = gateway
         self._client = client
-        self._head = head
-        self._started = now
+        self._asked = asked
+        self._length = length
+        self._started = gateway.now()
         self._stage = Stage.ADMIT
         self._quiet_s = 0.0
         # What admission found, and the request on its way out.
@@ -100,7 +103,7 @@ class Exchange:
         self._collected: list[bytes] = []
         self._buffered = 0
         self._received = 0
-        self._request_done = False
+        self._request_done = length == 0
         self._hides_usage = False
         # The provider's side.
         self._upstream: UpstreamConnection | None = None
@@ -112,7 +115,7 @@ class Exchange:
         # The response on its way back.
         self._response: ResponseHead | None = None
         self._rewriter: Rewriter | None = None
-        self._closes = head.wants_close
+        self._closes = asked.head.wants_close
         self._ends_with_close = False
 
     # -- the client's side
@@ -121,29 +124,26 @@ class Exchange:
         """Admit the request and set it on its way, or answer why not."""
         gateway = self._gateway
         gateway.began()
-        verdict = gateway.admit(self._head, self._started)
+        asked = self._asked
+        verdict = gateway.admit(asked, self._length, self._started)
         if isinstance(verdict, Refusal):
             self.refuse(verdict)
             return
         self._admitted = verdict
         if verdict.identity is not None:
-            self._ledger = Ledger(verdict, verdict.identity, self._started)
-        if self._head.expects_continue:
+            self._ledger = Ledger(verdict.route, verdict.identity, self._started, free=asked.free)
+        if asked.head.expects_continue:
             self._client.write(_CONTINUE)
-        if verdict.holds_body:
+        if asked.holds_body and self._length:
             self._stage = Stage.COLLECT
-            self._reserve(max(self._head.length, 0))
+            self._reserve(max(self._length, 0))
         else:
-            self._open(verdict, self._head.length)
+            self._open(verdict, self._length)
 
     @property
     def passes_trailers(self) -> bool:
         """Whether trailer fields of the request go on: not under a pool key, where only listed fields do."""
         return self._ledger is None
-
-    def request_has_no_body(self) -> None:
-        """The request ended with its head."""
-        self._request_done = True
 
     def request_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
         """Take the next piece of the request's body: `raw` in its framing, `payload` without it."""
@@ -194,14 +194,16 @@ class Exchange:
         self._collected = []
         ask = ask_for_usage(body)
         self._hides_usage = ask.hide_usage_event
-        self._open(self._admitted, len(ask.body) if self._head.length else 0, ask.body)
+        self._open(self._admitted, len(ask.body), ask.body)
 
     def _open(self, admitted: Admitted, length: int, body: bytes = b"") -> None:
         """Write the head for the provider and find a connection to send it on."""
-        if admitted.pool_key is not None:
-            head = headers.managed_request(self._head, admitted.path, length, admitted.pool_key.head_lines)
-        else:
-            head = headers.byo_request(self._head, admitted.path, admitted.lane.provider.authority)
+        asked = self._asked
+        method = asked.head.method
+        key = admitted.pool_key
+        fixed = b"host: %b\r\n" % admitted.lane.provider.authority if key is None else key.head_lines
+        framing = headers.request_framing(method, length)
+        head = b"%b %b HTTP/1.1\r\n%b%b%b" % (method, asked.path, fixed, asked.fields, framing)
         self._stage = Stage.CONNECT
         self._replay = [head, body] if body else [head]
         self._connect(admitted)
@@ -221,7 +223,7 @@ class Exchange:
         self._upstream = upstream
         self._reused = reused
         self._attached_at = self._gateway.now()
-        upstream.begin(self, head_request=self._head.method == b"HEAD")
+        upstream.begin(self, head_request=self._asked.head.method == b"HEAD")
         self._client.valve.go(NOT_CONNECTED)
         for piece in self._replay or ():
             upstream.write(piece)
@@ -253,31 +255,30 @@ class Exchange:
 
     def informational(self, head: ResponseHead) -> None:
         """Pass a 1xx on, but for 100: the client got that at admission."""
-        if head.status != 100 and self._head.minor:
-            self._client.write(headers.response(head, self.request_id, b""))
+        if head.status != 100 and self._asked.head.minor:
+            self._client.write(headers.response(head, self.request_id, None, close=False))
 
     def response_head(self, head: ResponseHead, reader: BodyReader) -> None:
         """Send the provider's head to the client and make ready for its body."""
         self._quiet_s = 0.0
         self._response = head
         self._replay = None
-        sse = head.get(b"content-type").startswith(b"text/event-stream")
-        encoding = head.get(b"content-encoding").decode("latin-1").lower()
+        sse = head.values.get(b"content-type", b"").startswith(b"text/event-stream")
+        encoding = head.values.get(b"content-encoding", b"").decode("latin-1")
         edit: Edit | None = None
         pool_key = self._admitted.pool_key if self._admitted is not None else None
         if pool_key is not None and self._ledger is not None:
             self._ledger.response_head(head, sse=sse, encoding=encoding)
-            head.fields = [(name, overwrite(value, pool_key.value)) for name, value in head.fields]
+            head.overwrite(pool_key.value)
             if head.status >= 400:
                 edit = PoolKeyScrub(pool_key.value)
             elif self._hides_usage and sse and encoding in ("", "identity"):
                 edit = UsageEventFilter()
-        plan = plan_response(self._head, head, reader, edit)
+        plan = plan_response(self._asked.head.minor, head, reader, edit)
         self._rewriter = plan.rewriter
         self._ends_with_close = plan.ends_with_close
         self._closes = self._closes or plan.ends_with_close or not self._request_done
-        framing = plan.framing + b"connection: close\r\n" if self._closes else plan.framing
-        self._client.write(headers.response(head, self.request_id, framing))
+        self._client.write(headers.response(head, self.request_id, plan.framing, close=self._closes))
 
     def response_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
         """Send a piece of the response on the moment it is there."""
@@ -357,7 +358,7 @@ class Exchange:
         if refusal.status < 500 and outcome != "timeout":
             outcome = "client_cancelled"
         self._gateway.log.refused(self.request_id, refusal)
-        self._closes = self._closes or refusal.status in (400, 408, 413) or self._head.expects_continue
+        self._closes = self._closes or refusal.status in (400, 408, 413) or self._asked.head.expects_continue
         self._let_upstream_go(reusable=False)
         self._settle(outcome)
         self._client.refuse(refusal, self.request_id, close=self._closes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from beyond_gateway import errors
 from beyond_gateway.admit import Admitted, Rules, admit
+from beyond_gateway.asked import Heads
 from beyond_gateway.endpoints import Endpoints
 from beyond_gateway.lane import Lane
 from beyond_gateway.managed_key import keyring
@@ -18,11 +19,11 @@ from beyond_gateway.upstream_protocol import UpstreamConnection
 from beyond_gateway.verified import VerifiedKeys
 
 if TYPE_CHECKING:
+    from beyond_gateway.asked import Asked
     from beyond_gateway.client_protocol import ClientConnection
     from beyond_gateway.config import Config
     from beyond_gateway.errors import Refusal
     from beyond_gateway.exchange import Exchange
-    from beyond_gateway.head_rules import RequestHead
     from beyond_gateway.log import Log
     from beyond_gateway.usage_rows import LineWriter
 
@@ -59,11 +60,11 @@ class Gateway:
         """Return a new request id: 32 hexadecimal digits."""
         return f"{self._random.getrandbits(128):032x}"
 
-    def admit(self, head: RequestHead, now: float) -> Admitted | Refusal:
+    def admit(self, asked: Asked, length: int, now: float) -> Admitted | Refusal:
         """Decide one request by the rules in force and by the state of this worker."""
         if self.draining:
             return errors.DRAINING
-        verdict = admit(head, self.rules, now)
+        verdict = admit(asked, length, self.rules, now)
         if isinstance(verdict, Admitted) and verdict.identity is not None and self.rows.full:
             return errors.USAGE_BACKLOG
         return verdict
@@ -151,7 +152,8 @@ def build_rules(config: Config) -> Rules:
     """Return what admission reads, from a configuration. Raises OperatorError for what cannot be used."""
     providers = build_table(config)
     lanes = {row.name: Lane(row, config.pool_keys.get(row.name, ())) for row in providers.values()}
-    return Rules(providers, lanes, Endpoints(config.managed_endpoints), VerifiedKeys(keyring(config.signing_keys)))
+    heads = Heads(providers, Endpoints(config.managed_endpoints))
+    return Rules(heads, lanes, VerifiedKeys(keyring(config.signing_keys)))
 
 
 def _client_context(config: Config) -> ssl.SSLContext:

@@ -1,15 +1,16 @@
 """What a request or response head must be before anything acts on it.
 
-Problem: two parsers that read one head differently are how a request is smuggled past a gateway. httptools (llhttp) is
-strict by default, yet it lets some control bytes by and leaves repeated fields, Host, the target's form and the body's
-framing to its caller. So: one cheap look at the raw block for line ends and control bytes, the C parser for the
-grammar, then the rules of RFC 9112 on what is left open. Everything ambiguous is refused; nothing is repaired.
+Problem: two parsers that read one head differently are how a request is smuggled past a gateway. A lenient parser
+behind a strict check leaves the check guessing what the parser will do. So a request has one grammar, ours, and it is
+RFC 9112 without the leniencies: lines end with CRLF and nothing else, names are tokens, values hold no control byte,
+nothing is folded, and whatever frames the body is declared once. Everything ambiguous is refused; nothing is repaired.
+A response is read by httptools, for speed (`parse_response`), under the same rules for its framing.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol
+from typing import Final
 
 import httptools
 
@@ -18,10 +19,10 @@ HEAD_BYTES: Final = 64 * 1024
 TARGET_BYTES: Final = 16 * 1024
 """Cap on the request target (gateway contract, relay); above it 414."""
 
-Headers = list[tuple[bytes, bytes]]
-
+# What may stand in a line, and in a field's name once it is lower case (RFC 9110 section 5.6.2).
 _TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
-_REQUEST_LINE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [^ \t\r\n\x80-\xff]+ HTTP/1\.[01]\r\n")
+_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/1\.([01])\r\n")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 
 CHUNKED: Final = -1
@@ -36,73 +37,123 @@ class HeadError(ValueError):
         self.status = status
 
 
+class Fields:
+    """The fields of a head: `lines` as they were sent, `names` the same in lower case, `values` by name.
+
+    Where a name is repeated `values` holds the last and `repeated` is true; `pairs()` has them all.
+    """
+
+    __slots__ = ("lines", "names", "repeated", "values")
+
+    def __init__(self, lines: list[bytes]) -> None:
+        """Raises HeadError for a line that is not a field."""
+        try:
+            pairs = [line.split(b":", 1) for line in lines]
+            names = [name.lower() for name, _ in pairs]
+            self.values = {name: value.strip() for name, (_, value) in zip(names, pairs, strict=True)}
+        except ValueError:
+            raise HeadError("malformed header field") from None
+        self.lines = lines
+        self.names = names
+        self.repeated = len(self.values) != len(lines)
+        if b"" in self.values or b"".join(names).translate(None, _TOKEN):
+            raise HeadError("malformed header field name")
+
+    def pairs(self) -> list[tuple[bytes, bytes]]:
+        """Return every field as (lower-case name, value), in order."""
+        return [(name, line.partition(b":")[2].strip()) for name, line in zip(self.names, self.lines, strict=True)]
+
+    def kept(self, dropped: frozenset[bytes]) -> list[bytes]:
+        """Return the lines whose names are not in `dropped` and not ours (`x-beyond-`)."""
+        values = [value for name, value in self.pairs() if name == b"connection"]
+        dropped |= named_by_connection(b",".join(values))
+        return [
+            line
+            for name, line in zip(self.names, self.lines, strict=True)
+            if name not in dropped and not name.startswith(b"x-beyond-")
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Fields {len(self.lines)}>"
+
+
+_PLAIN: Final = frozenset({b"", b"keep-alive", b"close"})
+_NOTHING: Final[frozenset[bytes]] = frozenset()
+
+
+def named_by_connection(value: bytes) -> frozenset[bytes]:
+    """Return the lower-case field names that a Connection value makes hop-by-hop, none in nearly every message."""
+    if value.lower() in _PLAIN:
+        return _NOTHING
+    return frozenset(token.strip().lower() for token in value.split(b","))
+
+
 class RequestHead:
-    """One request head. `fields` are (lower-case name, value) in order, `names` the same names as they were sent.
+    """One request head.
 
     `length` is the declared body length in bytes, or CHUNKED; a request without framing has length 0. `minor` is the
     minor version of HTTP/1. `wants_close` and `expects_continue` are what the client asked of the connection.
     """
 
-    __slots__ = ("expects_continue", "fields", "length", "method", "minor", "names", "target", "wants_close")
+    __slots__ = ("expects_continue", "fields", "length", "method", "minor", "target", "wants_close")
 
-    def __init__(self) -> None:
-        self.method = b""
-        self.target = b""
-        self.minor = 1
-        self.fields: Headers = []
-        self.names: list[bytes] = []
+    def __init__(self, method: bytes, target: bytes, minor: int, fields: Fields) -> None:
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.fields = fields
         self.length = 0
-        self.wants_close = False
+        self.wants_close = not minor
         self.expects_continue = False
 
-    def on_url(self, url: bytes) -> None:
-        """Called by the parser, in pieces where the target is long."""
-        self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser, once a field."""
-        self.names.append(name)
-        self.fields.append((name.lower(), value.rstrip(b" \t")))
-
     def __repr__(self) -> str:
-        method = self.method.decode("ascii", "replace")
-        return f"<RequestHead {method} fields={len(self.fields)} length={self.length}>"
+        return f"<RequestHead {self.method.decode('ascii')} fields={len(self.fields.lines)} length={self.length}>"
 
 
 class ResponseHead:
-    """One response head from a provider; fields as in RequestHead. `length` may also be UNTIL_CLOSE."""
+    """One response head from a provider.
 
-    __slots__ = ("fields", "length", "minor", "names", "reason", "status", "wants_close")
+    `status_text` is the status line behind its version. `values` are the fields by name, all in lower case: enough for
+    what we decide, and never sent on; that is `fields_without`. `length` is as in RequestHead, or UNTIL_CLOSE.
+    """
 
-    def __init__(self) -> None:
-        self.status = 0
-        self.reason = b""
-        self.minor = 1
-        self.fields: Headers = []
-        self.names: list[bytes] = []
+    __slots__ = ("_block", "length", "minor", "status", "status_text", "values", "wants_close")
+
+    def __init__(self, status_text: bytes, minor: int, values: dict[bytes, bytes], block: bytes) -> None:
+        self.status_text = status_text
+        self.status = int(status_text[:3])
+        self.minor = minor
+        self.values = values
+        self._block = block
         self.length = UNTIL_CLOSE
         self.wants_close = False
 
-    def on_status(self, reason: bytes) -> None:
-        """Called by the parser, in pieces."""
-        self.reason += reason
+    def overwrite(self, secret: bytes) -> None:
+        """Put stars where `secret` stands in a field."""
+        if self._block.find(secret) >= 0:
+            self._block = self._block.replace(secret, b"*" * len(secret))
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser, once a field."""
-        self.names.append(name)
-        self.fields.append((name.lower(), value.rstrip(b" \t")))
+    def fields_without(self, dropped: frozenset[bytes]) -> bytes:
+        """Return the field lines as sent, each behind a CRLF, without those in `dropped` and ours (`x-beyond-`)."""
+        block = self._block
+        names = dropped.intersection(self.values)
+        connection = self.values.get(b"connection", b"")
+        if connection not in _PLAIN:
+            names |= named_by_connection(connection)
+        lowered = block.lower()
+        if lowered.find(b"\r\nx-beyond-") >= 0:
+            names |= {name for name in self.values if name.startswith(b"x-beyond-")}
+        for name in names:
+            start_of_line = b"\r\n%b:" % name
+            while (start := lowered.find(start_of_line)) >= 0:
+                end = lowered.find(b"\r\n", start + 2)
+                end = len(lowered) if end < 0 else end
+                block = block[:start] + block[end:]
+                lowered = lowered[:start] + lowered[end:]
+        return block
 
-    def get(self, name: bytes) -> bytes:
-        """Return the first value of a field by its lower-case name, empty when absent."""
-        for field, value in self.fields:
-            if field == name:
-                return value
-        return b""
-
-
-class _Fields(Protocol):
-    fields: Headers
-    minor: int
+    def __repr__(self) -> str:
+        return f"<ResponseHead {self.status} fields={len(self.values)} length={self.length}>"
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
@@ -132,71 +183,65 @@ def _clean_lines(head: bytes) -> bool:
     there are CRLF pairs. Two passes in C: a regular expression for the same takes thirty times as long.
     """
     ends = len(head.translate(None, _TEXT))
-    return ends == 2 * head.count(b"\r\n") and b"\n " not in head and b"\n\t" not in head
+    return ends == 2 * head.count(b"\r\n") and head.find(b"\n ") < 0 and head.find(b"\n\t") < 0
+
+
+def _fields(head: bytes, start: int) -> Fields:
+    return Fields(head[start:-4].split(b"\r\n") if start < len(head) - 2 else [])
 
 
 def parse_request(head: bytes) -> RequestHead:
     """Return the request head in `head`, which ends with the empty line. Raises HeadError (400, 414)."""
-    line_end = head.find(b"\r\n")
-    if line_end > TARGET_BYTES + 32:
+    line = _REQUEST_LINE.match(head)
+    if line is None:
+        if head.find(b"\r\n") > TARGET_BYTES:
+            raise HeadError("request target too long", 414)
+        raise HeadError("malformed request line")
+    method, target, minor = line.groups()
+    if len(target) > TARGET_BYTES:
         raise HeadError("request target too long", 414)
-    if not _REQUEST_LINE.match(head) or not _clean_lines(head):
+    if not _clean_lines(head):
         raise HeadError("malformed request head")
-    parsed = RequestHead()
-    parser = httptools.HttpRequestParser(parsed)
-    try:
-        parser.feed_data(head)
-    except httptools.HttpParserUpgrade:
-        raise HeadError("upgrade is not relayed: WebSocket and tunnel traffic cannot be metered") from None
-    except httptools.HttpParserError:
-        raise HeadError("malformed request head") from None
-    parsed.method = parser.get_method()
-    if len(parsed.target) > TARGET_BYTES:
-        raise HeadError("request target too long", 414)
-    parsed.minor = 0 if head.startswith(b"0", line_end - 1) else 1
+    parsed = RequestHead(method, target, 1 if minor == b"1" else 0, _fields(head, line.end()))
     _request_rules(parsed)
     return parsed
 
 
 def _request_rules(head: RequestHead) -> None:
+    values = head.fields.values
     if head.method == b"CONNECT":
         raise HeadError("CONNECT is not relayed")
-    hosts = 0
-    for name, value in head.fields:
-        if name == b"host":
-            hosts += 1
-        elif name == b"upgrade":
-            raise HeadError("upgrade is not relayed: WebSocket and tunnel traffic cannot be metered")
-        elif name == b"connection":
-            head.wants_close = head.wants_close or b"close" in value.lower()
-        elif name == b"expect":
-            if value.lower() != b"100-continue":
-                raise HeadError("unsupported Expect value")
-            head.expects_continue = head.minor == 1
-    if hosts > 1 or (not hosts and head.minor):
+    if b"upgrade" in values:
+        raise HeadError("upgrade is not relayed: WebSocket and tunnel traffic cannot be metered")
+    if head.minor and b"host" not in values:
         raise HeadError("a request needs exactly one Host field")
-    length = _declared_length(head)
+    if head.fields.repeated:
+        _declared_once(head.fields)
+    if b"connection" in values and b"close" in values[b"connection"].lower():
+        head.wants_close = True
+    if b"expect" in values:
+        if values[b"expect"].lower() != b"100-continue":
+            raise HeadError("unsupported Expect value")
+        head.expects_continue = head.minor == 1
+    length = _declared_length(values, head.minor)
     head.length = 0 if length == UNTIL_CLOSE else length
-    head.wants_close = head.wants_close or not head.minor
 
 
-def _declared_length(head: _Fields) -> int:
+def _declared_once(fields: Fields) -> None:
+    """Raise HeadError where a field that decides what the message is stands there twice, be it twice the same."""
+    for name in (b"host", b"content-length", b"transfer-encoding", b"expect"):
+        if fields.names.count(name) > 1:
+            raise HeadError(f"repeated {name.decode().title()} field")
+
+
+def _declared_length(values: dict[bytes, bytes], minor: int) -> int:
     """Return the body length that the fields declare: bytes, CHUNKED, or UNTIL_CLOSE where they declare none."""
-    length: bytes | None = None
-    coding: bytes | None = None
-    for name, value in head.fields:
-        if name == b"content-length":
-            if length is not None:
-                raise HeadError("repeated Content-Length")
-            length = value
-        elif name == b"transfer-encoding":
-            if coding is not None:
-                raise HeadError("repeated Transfer-Encoding")
-            coding = value
+    length = values.get(b"content-length")
+    coding = values.get(b"transfer-encoding")
     if coding is not None:
         if length is not None:
             raise HeadError("Transfer-Encoding together with Content-Length")
-        if coding.lower() != b"chunked" or not head.minor:
+        if coding.lower() != b"chunked" or not minor:
             raise HeadError("unsupported Transfer-Encoding")
         return CHUNKED
     if length is None:
@@ -206,8 +251,17 @@ def _declared_length(head: _Fields) -> int:
     return int(length)
 
 
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?)\r\n")
 _NO_BODY: Final = frozenset({204, 304})
+
+
+class _Collector:
+    """Takes fields from the parser without a Python call for each; a repeated name keeps its last value."""
+
+    __slots__ = ("on_header",)
+
+    def __init__(self, values: dict[bytes, bytes]) -> None:
+        self.on_header = values.__setitem__
 
 
 def parse_response(head: bytes, *, head_request: bool) -> ResponseHead:
@@ -215,29 +269,37 @@ def parse_response(head: bytes, *, head_request: bool) -> ResponseHead:
 
     `head_request` says that the request was HEAD, whose response has no body whatever it declares. A status of 1xx, 204
     or 304 has none either (RFC 9112 section 6.3).
+
+    Unlike a client's, a provider's head is new each time (dates, ids, remaining limits) and has twenty fields of which
+    five matter, so the C parser judges the grammar and collects the fields of the lower-cased head, and the original
+    bytes go on to the client.
     """
     line = _STATUS_LINE.match(head)
-    if not line or not _clean_lines(head):
-        raise HeadError("malformed response head", 502)
-    parsed = ResponseHead()
-    parser = httptools.HttpResponseParser(parsed)
+    if line is None:
+        raise HeadError("malformed status line", 502)
+    minor, status_text = line.groups()
+    lowered = b"HTTP/1.%b%b" % (minor, head[8:].lower())
+    values: dict[bytes, bytes] = {}
     try:
-        parser.feed_data(head)
+        httptools.HttpResponseParser(_Collector(values)).feed_data(lowered)
     except httptools.HttpParserUpgrade:
         raise HeadError("provider switched protocols", 502) from None
     except httptools.HttpParserError:
         raise HeadError("malformed response head", 502) from None
-    parsed.status = int(line[2])
-    parsed.minor = int(line[1])
-    length = _declared_length(parsed)
+    if lowered.count(b"\n") - 2 != len(values):
+        _framed_once(lowered)
+    parsed = ResponseHead(status_text, 1 if minor == b"1" else 0, values, head[line.end() - 2 : -4])
+    length = _declared_length(values, parsed.minor)
     if head_request or parsed.status < 200 or parsed.status in _NO_BODY:
         length = 0
     parsed.length = length
-    keep = False
-    for name, value in parsed.fields:
-        if name == b"connection":
-            token = value.lower()
-            parsed.wants_close = parsed.wants_close or b"close" in token
-            keep = keep or b"keep-alive" in token
-    parsed.wants_close = parsed.wants_close or length == UNTIL_CLOSE or (not parsed.minor and not keep)
+    connection = values.get(b"connection", b"")
+    lasting = parsed.minor or connection.find(b"keep-alive") >= 0
+    parsed.wants_close = length == UNTIL_CLOSE or not lasting or connection.find(b"close") >= 0
     return parsed
+
+
+def _framed_once(lowered: bytes) -> None:
+    for name in (b"content-length", b"transfer-encoding"):
+        if lowered.count(b"\n%b:" % name) > 1:
+            raise HeadError("repeated framing field", 502)

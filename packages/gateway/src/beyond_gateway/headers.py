@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from beyond_gateway.head_rules import RequestHead, ResponseHead
 
-MANAGED_REQUEST: Final = frozenset(
-    {
-        b"content-type",
-        b"accept",
-        b"user-agent",
-        b"anthropic-version",
-        b"anthropic-beta",
-        b"idempotency-key",
-        b"expect",
-    }
+MANAGED_REQUEST: Final = (
+    b"content-type",
+    b"accept",
+    b"user-agent",
+    b"anthropic-version",
+    b"anthropic-beta",
+    b"idempotency-key",
+    b"expect",
 )
 """Forwarded on managed requests (gateway contract, managed hardening); framing fields are written by us."""
 
@@ -38,76 +36,48 @@ HOP_BY_HOP: Final = frozenset(
 )
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _NEVER_SENT_ON: Final = HOP_BY_HOP | _FRAMING | {b"host"}
-_NEVER_RETURNED: Final = HOP_BY_HOP | _FRAMING
-_OURS: Final = b"x-beyond-"
+_HOP_BY_HOP_AND_FRAMING: Final = HOP_BY_HOP | _FRAMING
 _BODILESS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 AUTH_FIELDS: Final = {"bearer": b"authorization: Bearer ", "x-api-key": b"x-api-key: ", "api-key": b"api-key: "}
 """How a provider takes its key, by the auth scheme of its row."""
 
 
-def framing_field(length: int) -> bytes:
-    """Return the field line that declares a body: its bytes, chunked when negative, nothing when 0."""
-    if length < 0:
-        return b"transfer-encoding: chunked\r\n"
-    return b"content-length: %d\r\n" % length if length else b""
+def managed_fields(head: RequestHead) -> bytes:
+    """Return the lines of the client's fields that go on under a pool key: the listed ones, each with its CRLF."""
+    values = head.fields.values
+    return b"".join(b"%b: %b\r\n" % (name, values[name]) for name in MANAGED_REQUEST if name in values)
 
 
-def managed_request(head: RequestHead, path: bytes, length: int, fixed: bytes) -> bytes:
-    """Return the request head that goes to a provider under a pool key.
+def byo_fields(head: RequestHead) -> bytes:
+    """Return the lines that go on under the caller's own key, as sent: not hop-by-hop ones, framing, Host, ours."""
+    return b"".join(line + b"\r\n" for line in head.fields.kept(_NEVER_SENT_ON))
 
-    `fixed` are the provider's own lines, made once: Host, the pool key, `accept-encoding: identity` (usage cannot be
-    read from a compressed body). `length` is the body's length as sent on: bytes, or negative for chunked.
+
+def request_framing(method: bytes, length: int) -> bytes:
+    """Return the end of a request head: what frames the body of `length` (bytes, negative for chunked), the empty line.
+
+    Without a declared length a POST gets 411 from some servers (RFC 9110 section 8.6).
     """
-    lines = [b"%b %b HTTP/1.1\r\n" % (head.method, path), fixed]
-    lines += [b"%b: %b\r\n" % field for field in head.fields if field[0] in MANAGED_REQUEST]
-    lines.append(_request_framing(head, length))
-    return b"".join(lines)
+    if length < 0:
+        return b"transfer-encoding: chunked\r\n\r\n"
+    if not length and method in _BODILESS:
+        return b"\r\n"
+    return b"content-length: %d\r\n\r\n" % length
 
 
-def byo_request(head: RequestHead, path: bytes, host: bytes) -> bytes:
-    """Return the request head that goes to a provider under the caller's own key: all but hop-by-hop and ours."""
-    dropped = _NEVER_SENT_ON | named_by_connection(head)
-    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (head.method, path, host)]
-    lines += [
-        b"%b: %b\r\n" % (sent, value)
-        for sent, (name, value) in zip(head.names, head.fields, strict=True)
-        if name not in dropped and not name.startswith(_OURS)
-    ]
-    lines.append(_request_framing(head, head.length))
-    return b"".join(lines)
-
-
-def _request_framing(head: RequestHead, length: int) -> bytes:
-    # Without a declared length a POST gets 411 from some servers (RFC 9110 section 8.6).
-    if not length and head.method not in _BODILESS:
-        return b"content-length: 0\r\n\r\n"
-    return framing_field(length) + b"\r\n"
-
-
-def named_by_connection(head: RequestHead | ResponseHead) -> frozenset[bytes]:
-    """Return the lower-case field names that Connection makes hop-by-hop in this message, empty in nearly all."""
-    named: set[bytes] = set()
-    for name, value in head.fields:
-        if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
-            named |= {token.strip(b" \t").lower() for token in value.split(b",")}
-    return frozenset(named)
-
-
-def response(head: ResponseHead, request_id: str, framing: bytes) -> bytes:
+def response(head: ResponseHead, request_id: str, framing: bytes | None, *, close: bool) -> bytes:
     """Return the response head that goes to the client: the provider's, less hop-by-hop and ours, plus the request id.
 
-    `framing` are the lines that frame the body on the client's connection, and its Connection field where it has one.
+    `framing` is the line that frames the body on the client's connection, empty for none; None keeps the provider's.
     """
-    dropped = _NEVER_RETURNED | named_by_connection(head)
-    lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
-    lines += [
-        b"%b: %b\r\n" % (sent, value)
-        for sent, (name, value) in zip(head.names, head.fields, strict=True)
-        if name not in dropped and not name.startswith(_OURS)
-    ]
-    lines.append(b"x-beyond-request-id: %b\r\n%b\r\n" % (request_id.encode(), framing))
-    return b"".join(lines)
+    return b"HTTP/1.1 %b%b\r\nx-beyond-request-id: %b\r\n%b%b\r\n" % (
+        head.status_text,
+        head.fields_without(HOP_BY_HOP if framing is None else _HOP_BY_HOP_AND_FRAMING),
+        request_id.encode(),
+        framing or b"",
+        b"connection: close\r\n" if close else b"",
+    )
 
 
 def answer(status_line: bytes, body: bytes, request_id: str, extra: bytes) -> bytes:

@@ -16,9 +16,9 @@ from beyond_gateway.tap import Tap
 from beyond_wire import prompt_text_bytes
 
 if TYPE_CHECKING:
-    from beyond_gateway.admit import Admitted
     from beyond_gateway.head_rules import ResponseHead
     from beyond_gateway.managed_key import Identity
+    from beyond_gateway.route import Route
 
 KEPT_PROMPT_BYTES: Final = 16 * 1024
 """Prompts up to this size stay in memory while a stream runs, in case it is cut; longer ones are counted and let go."""
@@ -30,10 +30,11 @@ class Ledger:
     """One managed request's facts. Times are monotonic seconds."""
 
     __slots__ = (
-        "_admitted",
         "_first_byte_at",
+        "_free",
         "_identity",
         "_prompt_bytes",
+        "_route",
         "_scan",
         "_started",
         "_status",
@@ -41,8 +42,9 @@ class Ledger:
         "stream",
     )
 
-    def __init__(self, admitted: Admitted, identity: Identity, started: float) -> None:
-        self._admitted = admitted
+    def __init__(self, route: Route, identity: Identity, started: float, *, free: bool) -> None:
+        self._free = free
+        self._route = route
         self._identity = identity
         self._started = started
         self._scan = RequestScan()
@@ -64,7 +66,7 @@ class Ledger:
         """Make ready for the response."""
         self._status = head.status
         self.stream = sse
-        self._tap = Tap(dialect=self._admitted.dialect, sse=sse, encoding=encoding)
+        self._tap = Tap(dialect=self._route.dialect, sse=sse, encoding=encoding)
 
     def response_piece(self, piece: bytes, now: float) -> None:
         """Look at a piece of the response body."""
@@ -82,7 +84,7 @@ class Ledger:
         """
         held = self._scan.held()
         if held is not None and len(held) > KEPT_PROMPT_BYTES:
-            known = self._admitted.dialect == "anthropic" and b'"message_start"' in first
+            known = self._route.dialect == "anthropic" and b'"message_start"' in first
             self._prompt_bytes = 0 if known else prompt_text_bytes(held)
             self._scan.release()
 
@@ -94,7 +96,7 @@ class Ledger:
     def row(self, request_id: str, outcome: Outcome, now: float) -> bytes | None:
         """Return the usage row as its line, or None for a free call whose provider reported no usage."""
         metered = self._meter(complete=outcome == "ok")
-        if self._admitted.free and metered.facts is None:
+        if self._free and metered.facts is None:
             return None
         if outcome == "ok" and (metered.error_event or (self._status or 0) >= 400):
             outcome = "upstream_error"
@@ -108,7 +110,7 @@ class Ledger:
             status=self._status,
             complete=complete,
             prompt_bytes=self._prompt_text_bytes,
-            free=self._admitted.free,
+            free=self._free,
         )
 
     def _fields(self, request_id: str, outcome: Outcome, metered: Metered, now: float) -> UsageFields:
@@ -120,7 +122,7 @@ class Ledger:
             tenant_id=self._identity.tenant,
             vpc_id=self._identity.vpc,
             key_id=self._identity.key_id,
-            provider=self._admitted.lane.provider.name,
+            provider=self._route.provider.name,
             model=metered.model or asked.model,
             requested_model=asked.model,
             stream=self.stream or asked.stream,

@@ -105,11 +105,7 @@ class RequestScan:
 
     def release(self) -> None:
         """Let the body's bytes go. Facts not yet asked for are still found, also with chunks that follow."""
-        if self._facts is None:
-            self._scan(self._size)
-        else:
-            self._scanner = self._scanner or root_scanner()
-            self._chunks.clear()
+        self._scan(self._size)
 
     def _fold(self) -> None:
         recent = [self._chunks.pop() for _ in range(_FOLD)]

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from beyond_gateway.framing import BodyReader, ChunkedReader, chunk
 from beyond_gateway.head_rules import CHUNKED
-from beyond_gateway.headers import framing_field
 from beyond_gateway.redact import PoolKeyScrub
 from beyond_gateway.usage_event_filter import UsageEventFilter
 
 if TYPE_CHECKING:
-    from beyond_gateway.head_rules import RequestHead, ResponseHead
+    from beyond_gateway.head_rules import ResponseHead
 
 Edit = UsageEventFilter | PoolKeyScrub
 
@@ -53,35 +52,31 @@ class Rewriter:
 class ResponsePlan(NamedTuple):
     """How a response body reaches the client.
 
-    Its framing lines, a rewriter where it does not pass as it came, and whether the client can tell the body's end by
-    the connection's only.
+    `framing` is its framing line, None for the provider's own; then a rewriter where the body does not pass as it came,
+    and whether the client can tell the body's end by the connection's only.
     """
 
-    framing: bytes
+    framing: bytes | None = None
     rewriter: Rewriter | None = None
     ends_with_close: bool = False
 
 
-def plan_response(request: RequestHead, head: ResponseHead, reader: BodyReader, edit: Edit | None) -> ResponsePlan:
-    """Choose the client's framing. The provider's is kept where the client can read it and no edit changes lengths."""
+_AS_IT_CAME = ResponsePlan()
+_CHUNKED = b"transfer-encoding: chunked\r\n"
+
+
+def plan_response(minor: int, head: ResponseHead, reader: BodyReader, edit: Edit | None) -> ResponsePlan:
+    """Choose the framing for a client of HTTP/1.`minor`: the provider's where it can read that and no length changes.
+
+    A response without a body keeps its framing fields too: to HEAD and 304 they tell what the body would have been
+    (RFC 9110 section 8.6).
+    """
     if reader.done:
-        return ResponsePlan(_bodiless_framing(request, head))
+        return ResponsePlan(b"") if head.status == 204 else _AS_IT_CAME
     if head.length >= 0 and not isinstance(edit, UsageEventFilter):
-        rewriter = Rewriter(reader, edit, chunked=False) if edit is not None else None
-        return ResponsePlan(b"content-length: %d\r\n" % head.length, rewriter)
-    if not request.minor:
+        return _AS_IT_CAME if edit is None else ResponsePlan(None, Rewriter(reader, edit, chunked=False))
+    if not minor:
         return ResponsePlan(b"", Rewriter(reader, edit, chunked=False), ends_with_close=True)
     if edit is None and head.length == CHUNKED:
-        return ResponsePlan(framing_field(CHUNKED))
-    return ResponsePlan(framing_field(CHUNKED), Rewriter(reader, edit, chunked=True))
-
-
-def _bodiless_framing(request: RequestHead, head: ResponseHead) -> bytes:
-    """Framing lines of a response without a body: HEAD and 304 repeat what the body would have been (RFC 9110, 8.6)."""
-    if head.status == 204:
-        return b""
-    if request.method == b"HEAD" or head.status == 304:
-        return b"".join(
-            b"%b: %b\r\n" % field for field in head.fields if field[0] in (b"content-length", b"transfer-encoding")
-        )
-    return b"content-length: 0\r\n"
+        return _AS_IT_CAME
+    return ResponsePlan(_CHUNKED, Rewriter(reader, edit, chunked=True))

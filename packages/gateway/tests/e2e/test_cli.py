@@ -166,7 +166,7 @@ def test_inspect_without_a_key_to_check_with(beyond_ai: Run) -> None:
     ],
 )
 def test_inspect_exits_by_the_signature(
-    beyond_ai, tmp_path: Path, proof: tuple[str, ...], verdict: str, status: int
+    beyond_ai: Run, tmp_path: Path, proof: tuple[str, ...], verdict: str, status: int
 ) -> None:
     """A signature that does not hold, or whose kid is unknown, is exit status 1."""
     (tmp_path / "other.toml").write_text(f'[signing_keys]\n2 = "{PUBLIC}"\n')

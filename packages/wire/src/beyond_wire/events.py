@@ -16,7 +16,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def events_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and joined data of each event. Unlike `SseParser` this never fails and decodes no text."""
+    """Yield name and joined data of each event, in order; text is not decoded and limits are the caller's."""
     for block in _unix_lines(text.removeprefix(_BOM)).split(b"\n\n"):
         name = b""
         data: list[bytes] = []
@@ -57,9 +57,11 @@ def newest_with_usage(tail: bytes) -> Iterator[Envelope]:
 def cut_event(tail: bytes) -> bytes:
     """Return what `tail` holds of an event whose beginning lies before it; empty when its first event is whole."""
     text = _unix_lines(tail)
-    end = text.find(b"\n\n")
+    end = text.find(b"\n")
+    while end >= 0 and not text.startswith(b"\n", end + 1):  # one-byte searches are several times faster
+        end = text.find(b"\n", end + 1)
     block = text[:end] if end >= 0 else text
-    if block.find(_USAGE_KEY) < 0:
+    if block.rfind(_USAGE_KEY) < 0:
         return b""
     rest, *lines = block.split(b"\n")
     data = [line[5:] for line in (rest, *lines) if line.startswith(b"data:")]

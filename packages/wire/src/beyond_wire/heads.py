@@ -38,6 +38,7 @@ def model_from_head(head: bytes) -> str | None:
 
 
 def start_in_head(head: bytes) -> UsageFacts | None:
+    """Facts of the `message_start` in the beginning of an Anthropic stream, also when that event is cut off."""
     if head.find(b"message_start") < 0:
         return None
     for _, data in events_in(head):
@@ -50,6 +51,7 @@ def start_in_head(head: bytes) -> UsageFacts | None:
 
 
 def start_facts(envelope: Envelope) -> UsageFacts | None:
+    """Facts of a `message_start`: input is exact, output only what was written by then."""
     return anthropic_facts(envelope.message.usage) if envelope.message is not None else None
 
 

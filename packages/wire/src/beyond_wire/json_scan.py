@@ -23,7 +23,7 @@ _BACKSLASH = 0x5C
 _USAGE_KEY = b'"usage"'
 _USAGE_OPENS = re.compile(rb'"usage"\s*+:\s*+(?=\{)')
 # The closing quote is optional: a string that is cut off is one token to the end, not a new start at each quote in it.
-_TOKEN = re.compile(rb'"(' + STRING_BODY + rb')(?:("\s*+:)|("))?+|[{}\[\]]', re.DOTALL)
+_TOKEN = re.compile(rb'"(' + STRING_BODY + rb')(?:("\s*+:)|("))?+|[{}\[\],]', re.DOTALL)
 _SHORT_ESCAPE = re.compile(rb"\\[^u]", re.DOTALL)
 _ONE_BYTE_ESCAPE = re.compile(rb"\\u00[0-7][0-9a-fA-F]")
 _TWO_BYTE_ESCAPE = re.compile(rb"\\u(?:0[0-7]|[dD][89a-fA-F])[0-9a-fA-F]{2}")
@@ -72,6 +72,7 @@ def model_in_fragment(text: bytes) -> str | None:
             key = b""
         elif opener in _CLOSERS:
             del path[-1:]
+        elif opener == b",":
             key = b""
         elif token[2]:
             key = token[1]
@@ -81,6 +82,7 @@ def model_in_fragment(text: bytes) -> str | None:
                 return model
             if len(path) == 2 and path[1] in _MODEL_HOLDERS:
                 nested = nested or model
+            key = b""
     return nested
 
 

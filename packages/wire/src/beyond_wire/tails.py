@@ -11,7 +11,8 @@ from beyond_wire.json_scan import last_usage_object
 from beyond_wire.usage import Dialect, UsageFacts, anthropic_facts, openai_envelope_facts, openai_facts
 
 _ANTHROPIC_MARKS = (b'"message_stop"', b'"content_block_')
-_ERROR_EVENTS = frozenset({b"error", b"response.failed"})
+_ERROR_EVENTS = (b"error", b"response.failed")
+_ERROR_TYPES = ("error", "response.failed")  # a tuple: the type on the wire may be unhashable
 
 
 def usage_from_tail(dialect: Dialect, tail: bytes, head: bytes = b"") -> UsageFacts | None:
@@ -46,7 +47,7 @@ def _openai_usage(tail: bytes, head: bytes) -> UsageFacts | None:
         if facts is not None and facts.input_tokens is not None and facts.output_tokens is not None:
             return facts
     rest = b"" if _whole(tail, head) else cut_event(tail)
-    if not rest or any(tail.rfind(mark) >= 0 for mark in _ANTHROPIC_MARKS):
+    if not rest or any(tail.rfind(mark, len(rest)) >= 0 for mark in _ANTHROPIC_MARKS):
         return facts  # the counts of an Anthropic event would mean something else
     partial = last_usage_object(rest, openai_facts)
     return partial if facts is None else facts.over(partial)
@@ -68,7 +69,7 @@ def _anthropic_usage(tail: bytes, head: bytes) -> UsageFacts | None:
     if rest:
         partial = last_usage_object(rest, anthropic_facts)
         # Only a message_start is followed by content; a message_delta comes after all of it.
-        if tail.rfind(b"content_block") < 0:
+        if tail.rfind(b"content_block", len(rest)) < 0:
             final = partial if final is None else final.over(partial)
         else:
             start = partial if start is None else start
@@ -96,4 +97,4 @@ def _is_error(name: bytes, data: bytes) -> bool:
     if envelope is None:
         return False
     groq = envelope.x_groq.error if envelope.x_groq is not None else None
-    return envelope.error is not None or groq is not None or envelope.type in {"error", "response.failed"}
+    return envelope.error is not None or groq is not None or envelope.type in _ERROR_TYPES

@@ -18,7 +18,7 @@ Dialect: TypeAlias = Literal["openai", "anthropic"]
 MAX_COUNT = 10**12
 """Largest believable count, in tokens: a million times the largest context window sold. Above it a count is unknown."""
 
-_ANTHROPIC_TYPES = frozenset({"message", "message_start", "message_delta"})
+_ANTHROPIC_TYPES = ("message", "message_start", "message_delta")  # a tuple: the type on the wire may be unhashable
 
 
 class UsageFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -46,7 +46,7 @@ class _Parser(argparse.ArgumentParser):
         # What was typed is part of the message, and somebody may have typed a key.
         from beyond_gateway.redact import redact  # noqa: PLC0415 -- only a failing command pays for it
 
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {redact(message)} (see {self.prog} --help)\n")
 
 
 class _Version(argparse.Action):
