@@ -18,6 +18,7 @@ def test_public_names() -> None:
         "WireError",
         "error_in_tail",
         "estimate_output_tokens",
+        "facts_and_model",
         "model_from_body",
         "model_from_head",
         "prompt_text_bytes",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -58,6 +59,7 @@ async def serve(
     log.info("listening", address=address)
     if ready is not None:
         ready(address)
+    _spare_the_collector()
     clock = loop.call_later(TICK_S, _tick, gateway)
     try:
         await stop.wait()
@@ -84,6 +86,17 @@ async def _listen(gateway: Gateway) -> asyncio.Server:
             "choose another with listen, AI_LISTEN or dev's --listen",
             key="listen",
         ) from None
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from walking what was imported, and from running for every few requests.
+
+    An exchange is freed by reference counts when it ends; the collector is there for what we overlooked, and looking at
+    ten thousand allocations at a time finds that as well as looking at seven hundred.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _tick(gateway: Gateway) -> None:

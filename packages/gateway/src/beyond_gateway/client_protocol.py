@@ -156,7 +156,7 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange = Exchange(self._gateway, self, asked, length)
         if length:
             self._reader = ChunkedReader() if length < 0 else LengthReader(length)
-        exchange.begin()
+        exchange.begin(body_follows=length != 0 and end < len(data))
         if self._reader is None:
             return data[end:]
         if end < len(data):

@@ -16,7 +16,7 @@ Between the edges bytes go from one transport to the other with the tap looking 
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from beyond_gateway import errors, headers, retry
@@ -31,6 +31,7 @@ from beyond_gateway.usage_request import ask_for_usage
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from beyond_gateway.admit import Admitted
     from beyond_gateway.asked import Asked
@@ -47,14 +48,18 @@ BODY_IDLE_S: Final = 60.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Stage(IntEnum):
+class Stage(Enum):
     """Where an exchange is; it only moves down, but for one retry from RELAY to CONNECT."""
 
-    ADMIT = 0
-    COLLECT = 1
-    CONNECT = 2
-    RELAY = 3
-    DONE = 4
+    ADMIT = "admit"
+    COLLECT = "collect"
+    CONNECT = "connect"
+    RELAY = "relay"
+    DONE = "done"
+
+
+# Names of the module: reading a member off its class costs five times as much, and every read asks.
+_ADMIT, _COLLECT, _CONNECT, _RELAY, _DONE = Stage
 
 
 class Exchange:
@@ -69,12 +74,15 @@ class Exchange:
         "_client",
         "_closes",
         "_collected",
+        "_corked",
         "_dialling",
         "_ends_with_close",
         "_gateway",
+        "_head_out",
         "_hides_usage",
         "_ledger",
         "_length",
+        "_look",
         "_quiet_s",
         "_received",
         "_replay",
@@ -95,7 +103,7 @@ class Exchange:
         self._asked = asked
         self._length = length
         self._started = gateway.now()
-        self._stage = Stage.ADMIT
+        self._stage = _ADMIT
         self._quiet_s = 0.0
         # What admission found, and the request on its way out.
         self._admitted: Admitted | None = None
@@ -104,6 +112,7 @@ class Exchange:
         self._buffered = 0
         self._received = 0
         self._request_done = length == 0
+        self._corked = False
         self._hides_usage = False
         # The provider's side.
         self._upstream: UpstreamConnection | None = None
@@ -115,14 +124,20 @@ class Exchange:
         # The response on its way back.
         self._response: ResponseHead | None = None
         self._rewriter: Rewriter | None = None
+        self._look: Callable[[bytes], None] | None = None
+        self._head_out = b""
         self._closes = asked.head.wants_close
         self._ends_with_close = False
 
     # -- the client's side
 
-    def begin(self) -> None:
-        """Admit the request and set it on its way, or answer why not."""
+    def begin(self, *, body_follows: bool) -> None:
+        """Admit the request and set it on its way, or answer why not.
+
+        `body_follows`: body bytes come in this very call of the event loop, so that head and body go out in one write.
+        """
         gateway = self._gateway
+        self._corked = body_follows
         gateway.began()
         asked = self._asked
         verdict = gateway.admit(asked, self._length, self._started)
@@ -135,7 +150,8 @@ class Exchange:
         if asked.head.expects_continue:
             self._client.write(_CONTINUE)
         if asked.holds_body and self._length:
-            self._stage = Stage.COLLECT
+            self._stage = _COLLECT
+            self._corked = False
             self._reserve(max(self._length, 0))
         else:
             self._open(verdict, self._length)
@@ -152,17 +168,18 @@ class Exchange:
         ledger = self._ledger
         for piece in payload:
             self._received += len(piece)
-            if ledger is not None:
-                ledger.request_piece(piece)
         if self._received > BODY_CAP_BYTES:
             self.refuse(errors.BODY_TOO_LARGE)
             return
-        if self._stage == Stage.COLLECT:
+        if self._stage is _COLLECT:
             self._collect(payload, done=done)
             return
+        if ledger is not None:
+            for piece in payload:
+                ledger.request_piece(piece)
         if done and ledger is not None:
             ledger.request_done()
-        if raw:
+        if raw or self._corked:
             self._send(raw)
 
     def client_left(self) -> None:
@@ -188,10 +205,12 @@ class Exchange:
         self._collected += payload
         if self._received > self._buffered:
             self._reserve(self._received - self._buffered)
-        if not done or self._stage != Stage.COLLECT or self._admitted is None:
+        if not done or self._stage is not _COLLECT or self._admitted is None:
             return
         body = self._collected[0] if len(self._collected) == 1 else b"".join(self._collected)
         self._collected = []
+        if self._ledger is not None:
+            self._ledger.request_body(body)
         ask = ask_for_usage(body)
         self._hides_usage = ask.hide_usage_event
         self._open(self._admitted, len(ask.body), ask.body)
@@ -204,7 +223,7 @@ class Exchange:
         fixed = b"host: %b\r\n" % admitted.lane.provider.authority if key is None else key.head_lines
         framing = headers.request_framing(method, length)
         head = b"%b %b HTTP/1.1\r\n%b%b%b" % (method, asked.path, fixed, asked.fields, framing)
-        self._stage = Stage.CONNECT
+        self._stage = _CONNECT
         self._replay = [head, body] if body else [head]
         self._connect(admitted)
 
@@ -218,26 +237,27 @@ class Exchange:
     def attach(self, upstream: UpstreamConnection, *, reused: bool = False) -> None:
         """Send what there is of the request on `upstream`, which is this exchange's from now on."""
         self._dialling = None
-        self._stage = Stage.RELAY
+        self._stage = _RELAY
         self._quiet_s = 0.0
         self._upstream = upstream
         self._reused = reused
         self._attached_at = self._gateway.now()
         upstream.begin(self, head_request=self._asked.head.method == b"HEAD")
         self._client.valve.go(NOT_CONNECTED)
-        for piece in self._replay or ():
-            upstream.write(piece)
+        if not self._corked:
+            upstream.write(b"".join(self._replay or ()))
         if not self._client.writable:
             upstream.valve.stop(FAR_SIDE_FULL)
 
     def _send(self, raw: bytes) -> None:
         """Send a piece of the body on, and keep a reference while it may have to be sent again."""
+        corked, self._corked = self._corked, False
         if self._replay is not None:
             self._replay.append(raw)
-            if self._received > retry.KEPT_BYTES and self._stage == Stage.RELAY:
+        if self._stage is _RELAY and self._upstream is not None:
+            self._upstream.write(b"".join(self._replay or (raw,)) if corked else raw)
+            if self._received > retry.KEPT_BYTES:
                 self._replay = None
-        if self._stage == Stage.RELAY and self._upstream is not None:
-            self._upstream.write(raw)
         elif self._received > HIGH_WATER_BYTES:
             self._client.valve.stop(NOT_CONNECTED)
 
@@ -264,11 +284,12 @@ class Exchange:
         self._response = head
         self._replay = None
         sse = head.values.get(b"content-type", b"").startswith(b"text/event-stream")
-        encoding = head.values.get(b"content-encoding", b"").decode("latin-1")
+        encoding = head.values.get(b"content-encoding", b"").strip().decode("latin-1")
         edit: Edit | None = None
         pool_key = self._admitted.pool_key if self._admitted is not None else None
         if pool_key is not None and self._ledger is not None:
-            self._ledger.response_head(head, sse=sse, encoding=encoding)
+            self._ledger.response_head(head.status, sse=sse, encoding=encoding)
+            self._look = self._first_look
             head.overwrite(pool_key.value)
             if head.status >= 400:
                 edit = PoolKeyScrub(pool_key.value)
@@ -278,21 +299,32 @@ class Exchange:
         self._rewriter = plan.rewriter
         self._ends_with_close = plan.ends_with_close
         self._closes = self._closes or plan.ends_with_close or not self._request_done
-        self._client.write(headers.response(head, self.request_id, plan.framing, close=self._closes))
+        self._head_out = headers.response(head, self.request_id, plan.framing, close=self._closes)
+
+    def send_head(self) -> None:
+        """Send the response head alone: no byte of its body came in the same read."""
+        self._client.write(self._head_out)
+        self._head_out = b""
 
     def response_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
         """Send a piece of the response on the moment it is there."""
         self._quiet_s = 0.0
-        ledger = self._ledger
-        if ledger is not None and payload:
-            now = self._gateway.now()
+        if self._look is not None:
             for piece in payload:
-                ledger.response_piece(piece, now)
+                self._look(piece)
         out = raw if self._rewriter is None else self._rewriter.feed(raw, payload)
+        if self._head_out:
+            out = self._head_out + out
+            self._head_out = b""
         if out:
             self._client.write(out)
         if done:
             self._finish("ok")
+
+    def _first_look(self, piece: bytes) -> None:
+        """Meet the first piece of the response body; further ones are for the tap alone."""
+        if self._ledger is not None:
+            self._look = self._ledger.first_response_piece(piece, self._gateway.now())
 
     def upstream_lost(self) -> None:
         """The provider's connection ended before its response did."""
@@ -310,7 +342,7 @@ class Exchange:
         )
         if retry.may_send_again(attempt):
             self._attempts += 1
-            self._stage = Stage.CONNECT
+            self._stage = _CONNECT
             self._connect(admitted, fresh=True)
             return
         self.refuse(errors.UPSTREAM_FAILED)
@@ -333,7 +365,7 @@ class Exchange:
         elif not self._request_done and not self._client.valve.closed:
             if self._quiet_s >= BODY_IDLE_S and self._response is None:
                 self._time_out(errors.BODY_TIMED_OUT)
-        elif self._stage == Stage.RELAY and self._upstream is not None:
+        elif self._stage is _RELAY and self._upstream is not None:
             stalled = self._upstream.valve.closed or self._client.valve.closed
             limit = config.write_timeout_secs if stalled else config.read_timeout_secs
             if self._quiet_s >= limit:
@@ -349,7 +381,7 @@ class Exchange:
 
     def refuse(self, refusal: Refusal, outcome: Outcome = "upstream_error") -> None:
         """Answer with an error of the gateway's own, and settle."""
-        if self._stage == Stage.DONE:
+        if self._stage is _DONE:
             return
         if self._response is not None:
             # A second head in the middle of a body would be read as part of it.
@@ -372,7 +404,7 @@ class Exchange:
 
     def _finish(self, outcome: Outcome) -> None:
         """End an exchange whose response is complete (`ok`) or will never be."""
-        if self._stage == Stage.DONE:
+        if self._stage is _DONE:
             return
         whole = outcome == "ok"
         self._let_upstream_go(reusable=whole and self._request_done)
@@ -393,7 +425,7 @@ class Exchange:
             upstream.end(reusable=reusable)
 
     def _settle(self, outcome: Outcome) -> None:
-        self._stage = Stage.DONE
+        self._stage = _DONE
         gateway = self._gateway
         gateway.buffered_bytes -= self._buffered
         gateway.settled()

@@ -87,8 +87,20 @@ class ChunkedReader:
 
     def feed(self, data: bytes, start: int, payload: list[bytes]) -> int:
         """Take what belongs to the body. Raises FramingError when it is not chunked coding."""
-        self.raw_end = pos = start
+        pos = start
         end = len(data)
+        if self._state == _SIZE and not self._held:
+            # Nearly every read of a stream is one whole chunk: an event, sent as it was made.
+            line = _SIZE_LINE.match(data, start)
+            if line is not None:
+                pos = line.end()
+                size = int(line[1], 16)
+                if size and pos + size + 2 == end and pos - start <= CHUNK_LINE_BYTES and data.endswith(b"\r\n"):
+                    payload.append(data[pos:-2])
+                    self.raw_end = end
+                    return end
+                pos = start
+        self.raw_end = start
         while pos < end:
             if self._state == _DATA:
                 pos = self._data(data, pos, end, payload)

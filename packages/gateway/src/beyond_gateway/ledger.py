@@ -6,22 +6,25 @@ response as its head and tail (`tap`), and everything is read once, at the end (
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from beyond_gateway.meter import Metered, meter
-from beyond_gateway.request_scan import RequestScan
+from beyond_gateway.request_scan import HELD_BYTES, RequestScan
 from beyond_gateway.settle import Outcome, UsageFields, UsageLine, encode
 from beyond_gateway.tap import Tap
+from beyond_gateway.wall_clock import rfc3339
 from beyond_wire import prompt_text_bytes
 
 if TYPE_CHECKING:
-    from beyond_gateway.head_rules import ResponseHead
+    from collections.abc import Callable
+
     from beyond_gateway.managed_key import Identity
     from beyond_gateway.route import Route
 
 KEPT_PROMPT_BYTES: Final = 16 * 1024
 """Prompts up to this size stay in memory while a stream runs, in case it is cut; longer ones are counted and let go."""
+COUNTED_PROMPT_BYTES: Final = 64 * 1024
+"""Bytes of a prompt above 1 MiB whose text is counted, a millisecond's work."""
 
 _NOTHING: Final = Metered(facts=None, model=None, estimated=False, error_event=False, parse_error=False)
 
@@ -34,6 +37,7 @@ class Ledger:
         "_free",
         "_identity",
         "_prompt_bytes",
+        "_received",
         "_route",
         "_scan",
         "_started",
@@ -48,6 +52,7 @@ class Ledger:
         self._identity = identity
         self._started = started
         self._scan = RequestScan()
+        self._received = 0
         self._prompt_bytes: int | None = None
         self._tap: Tap | None = None
         self._status: int | None = None
@@ -56,37 +61,49 @@ class Ledger:
 
     def request_piece(self, piece: bytes) -> None:
         """Look at a piece of the request body."""
+        self._received += len(piece)
+        if self._received > HELD_BYTES and self._prompt_bytes is None:
+            # Too long to be kept, and too long to be counted whole while others wait: its beginning is a lower bound.
+            self._prompt_bytes = prompt_text_bytes((self._scan.held() or b"")[:COUNTED_PROMPT_BYTES])
         self._scan.feed(piece)
+
+    def request_body(self, body: bytes) -> None:
+        """Look at a whole request body, which was collected elsewhere."""
+        self._received = len(body)
+        if self._received > HELD_BYTES:
+            self._prompt_bytes = prompt_text_bytes(body[:COUNTED_PROMPT_BYTES])
+        self._scan.take(body)
 
     def request_done(self) -> None:
         """Read the model out of the body, whose last piece has passed."""
         self._scan.finish()
 
-    def response_head(self, head: ResponseHead, *, sse: bool, encoding: str) -> None:
+    def response_head(self, status: int, *, sse: bool, encoding: str) -> None:
         """Make ready for the response."""
-        self._status = head.status
+        self._status = status
         self.stream = sse
         self._tap = Tap(dialect=self._route.dialect, sse=sse, encoding=encoding)
 
-    def response_piece(self, piece: bytes, now: float) -> None:
-        """Look at a piece of the response body."""
-        if self._first_byte_at is None:
-            self._first_byte_at = now
-            if self.stream:
-                self._let_prompt_go(piece)
-        if self._tap is not None:
-            self._tap.feed(piece)
+    def first_response_piece(self, piece: bytes, now: float) -> Callable[[bytes], None]:
+        """Look at the first piece of the response body; return what looks at the others."""
+        self._first_byte_at = now
+        tap = self._tap
+        if tap is None:
+            raise RuntimeError("a response body without a head")
+        if self.stream and self._received > KEPT_PROMPT_BYTES:
+            self._let_prompt_go(piece)
+        tap.feed(piece)
+        return tap.feed
 
     def _let_prompt_go(self, first: bytes) -> None:
         """Count a long prompt, which the estimate of a cut stream may need, and let its bytes go while the stream runs.
 
         Anthropic tells the input in its first event, so such a stream is not worth the count.
         """
-        held = self._scan.held()
-        if held is not None and len(held) > KEPT_PROMPT_BYTES:
-            known = self._route.dialect == "anthropic" and b'"message_start"' in first
-            self._prompt_bytes = 0 if known else prompt_text_bytes(held)
-            self._scan.release()
+        if self._prompt_bytes is None:
+            known = self._route.dialect == "anthropic" and first.find(b'"message_start"') >= 0
+            self._prompt_bytes = 0 if known else prompt_text_bytes(self._scan.held() or b"")
+        self._scan.release()
 
     def _prompt_text_bytes(self) -> int:
         if self._prompt_bytes is None:
@@ -100,7 +117,7 @@ class Ledger:
             return None
         if outcome == "ok" and (metered.error_event or (self._status or 0) >= 400):
             outcome = "upstream_error"
-        return encode(UsageLine(timestamp=_timestamp(), fields=self._fields(request_id, outcome, metered, now)))
+        return encode(UsageLine(timestamp=rfc3339(), fields=self._fields(request_id, outcome, metered, now)))
 
     def _meter(self, *, complete: bool) -> Metered:
         if self._tap is None or self._status is None:
@@ -145,7 +162,3 @@ class Ledger:
 
 def _ms(seconds: float) -> int:
     return int(seconds * 1000)
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -6,10 +6,11 @@ above the cap are counted, and the count is told when the second is over. No key
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from beyond_gateway.wall_clock import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,9 +69,8 @@ class Log:
         return True
 
     def _write(self, level: str, message: str, fields: dict[str, Field]) -> None:
-        timestamp = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         line = {
-            "timestamp": timestamp,
+            "timestamp": rfc3339(),
             "level": level,
             "fields": {"message": message, **fields},
             "target": "ai.gateway",

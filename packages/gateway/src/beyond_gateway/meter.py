@@ -13,7 +13,7 @@ from beyond_wire import (
     UsageFacts,
     error_in_tail,
     estimate_output_tokens,
-    model_from_body,
+    facts_and_model,
     model_from_head,
     prompt_text_bytes,
     usage_from_body,
@@ -59,8 +59,10 @@ def meter(tap: Tap, *, status: int, complete: bool, prompt_bytes: Callable[[], i
     """
     success = 200 <= status < 300
     tail = tap.tail()
-    facts = _reported(tap, tail, complete=complete)
-    model = model_from_body(tail) if tap.whole and complete and not tap.sse else model_from_head(tap.head)
+    if complete and tap.whole and not tap.sse:
+        facts, model = facts_and_model(tap.dialect, tail)
+    else:
+        facts, model = _reported(tap, tail, complete=complete), model_from_head(tap.head)
     error_event = success and tap.sse and error_in_tail(tail)
     if not success or free or (facts is not None and _final(tap, facts, tail, complete=complete)):
         return Metered(facts, model, estimated=False, error_event=error_event, parse_error=False)
@@ -76,7 +78,7 @@ def _reported(tap: Tap, tail: bytes, *, complete: bool) -> UsageFacts | None:
     if tap.sse:
         return usage_from_tail(tap.dialect, tail, tap.head)
     # A JSON body that was cut tells nothing: a `"usage"` found in it may be the model's own words in a tool call.
-    return usage_from_body(tap.dialect, tail, truncated=not tap.whole) if complete else None
+    return usage_from_body(tap.dialect, tail, truncated=True) if complete else None
 
 
 def _final(tap: Tap, facts: UsageFacts, tail: bytes, *, complete: bool) -> bool:

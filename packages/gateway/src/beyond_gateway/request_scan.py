@@ -77,6 +77,15 @@ class RequestScan:
         elif len(self._chunks) >= self._fold_at:
             self._fold()
 
+    def take(self, body: bytes) -> None:
+        """Take a whole body at once, in place of `feed`; its facts are known from then on."""
+        self._size = len(body)
+        self._facts = body_facts(body)
+        if self._size <= HELD_BYTES:
+            self._chunks.append(body)
+        else:
+            self._scanner = root_scanner()
+
     def finish(self) -> RequestFacts:
         """Return the facts of the bytes fed so far. The first call settles them; later ones return the same."""
         if self._facts is None:

@@ -128,6 +128,8 @@ class UpstreamConnection(asyncio.Protocol):
         exchange.response_head(head, reader)
         if end < len(data) or reader.done:
             self._body(exchange, reader, data, end)
+        else:
+            exchange.send_head()
 
     def _body(self, exchange: Exchange, reader: BodyReader, data: bytes, start: int) -> None:
         payload: list[bytes] = []

@@ -19,7 +19,7 @@ from beyond_wire.heads import model_from_head
 from beyond_wire.prompt import prompt_text_bytes
 from beyond_wire.sse import SseEvent, SseParser
 from beyond_wire.tails import error_in_tail, usage_from_tail
-from beyond_wire.usage import Dialect, UsageFacts, usage_from_body
+from beyond_wire.usage import Dialect, UsageFacts, facts_and_model, usage_from_body
 
 __all__ = [
     "DeltaCounter",
@@ -32,6 +32,7 @@ __all__ = [
     "WireError",
     "error_in_tail",
     "estimate_output_tokens",
+    "facts_and_model",
     "model_from_body",
     "model_from_head",
     "prompt_text_bytes",

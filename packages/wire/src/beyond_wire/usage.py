@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from beyond_wire.envelope import decode_envelope
+from beyond_wire.envelope import decode_envelope, model_of
 from beyond_wire.json_scan import last_usage_object
 
 if TYPE_CHECKING:
@@ -61,13 +61,23 @@ def usage_from_body(dialect: Dialect, body: bytes, *, truncated: bool = False) -
     read = openai_facts if dialect == "openai" else anthropic_facts
     if truncated:
         return last_usage_object(body, read)
+    return facts_and_model(dialect, body)[0]
+
+
+def facts_and_model(dialect: Dialect, body: bytes) -> tuple[UsageFacts | None, str | None]:
+    """Usage and model of a whole JSON answer, each None where it has none, for the price of one decode.
+
+    The same answers as `usage_from_body` and `model_from_body` give. Raises nothing, whatever the bytes.
+    """
     envelope = decode_envelope(body)
     if envelope is None:
-        return None
+        return None, None
     if dialect == "openai":
-        return openai_envelope_facts(envelope)
-    # An Anthropic answer has no `object`; all of OpenAI's have one.
-    return anthropic_facts(envelope.usage) if envelope.object is None else None
+        facts = openai_envelope_facts(envelope)
+    else:
+        # An Anthropic answer has no `object`; all of OpenAI's have one.
+        facts = anthropic_facts(envelope.usage) if envelope.object is None else None
+    return facts, model_of(envelope)
 
 
 def openai_envelope_facts(envelope: Envelope) -> UsageFacts | None:
