@@ -71,11 +71,12 @@ class Heads:
         """Return what `head`, ending with its empty line, asks for, and the length of its body (bytes or CHUNKED).
 
         Raises HeadError. A remembered head is one that was parsed without fault; it declares its length once, so what
-        differs from it in that number only has no other fault either.
+        differs from it in that number only has no fault either.
         """
         declared = _LENGTH_FIELD.search(head)
         if declared is None:
-            key = head
+            # No remembered head begins with a space, so a head with an empty length is not taken for one without number.
+            key = b" " + head
         else:
             start, end = declared.span(1)
             key = head[:start] + head[end:]

@@ -182,6 +182,7 @@ def test_http_1_0_sees_a_cut(stack: Stack, peer: Peer) -> None:
         with pytest.raises(ConnectionResetError):
             while client.recv(100):
                 pass
+    one_row(stack, outcome="cut_short", usage_estimated=True)
 
 
 def test_provider_is_silent(stack: Stack, peer: Peer) -> None:
