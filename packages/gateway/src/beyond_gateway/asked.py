@@ -75,7 +75,7 @@ class Heads:
         """
         declared = _LENGTH_FIELD.search(head)
         if declared is None:
-            # No remembered head begins with a space, so a head with an empty length is not taken for one without number.
+            # No remembered head begins with a space: one with an empty length is not taken for one without its number.
             key = b" " + head
         else:
             start, end = declared.span(1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from beyond_gateway.framing import chunk
 from playbook import BYO, KEY
+
+from beyond_gateway.framing import chunk
 
 
 class Shape(NamedTuple):

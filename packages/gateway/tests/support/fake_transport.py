@@ -75,7 +75,7 @@ class FakeTransport(asyncio.Transport):
             self.faults.append("write buffer without the high-water mark alone")
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
+        return {"peername": ("192.0.2.1", 50000)}.get(name, default)
 
     # -- what the peer does
 

@@ -1,17 +1,20 @@
 """A gateway between a client and providers that a test plays by hand: this goes in, that must come out.
 
-The gateway, its connections, rules, rows and log are the real ones; only transports, clock and request ids are not. Every
-byte that comes out must be asked for and the end must be looked at, or leaving the `with` block fails.
+The gateway, its connections, rules, rows and log are the real ones; only transports, clock and request ids are not.
+Every byte that comes out must be asked for and the end must be looked at, or leaving the `with` block fails.
 """
 
 from __future__ import annotations
 
 import asyncio
+import difflib
 import re
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
+from fake_transport import FakeTransport
+
 from beyond_gateway.admit import Admitted
 from beyond_gateway.client_protocol import ClientConnection
 from beyond_gateway.config import Config
@@ -22,7 +25,6 @@ from beyond_gateway.managed_key import mint, signing_key
 from beyond_gateway.redact import Secret
 from beyond_gateway.upstream_protocol import UpstreamConnection
 from beyond_gateway.usage_rows import LineWriter
-from fake_transport import FakeTransport
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -206,7 +208,7 @@ class Play:
         return data[start:]
 
     def client_gets(self, *pieces: bytes) -> Self:
-        assert self.client_rest() == b"".join(pieces)
+        _equal("client", self.client_rest(), b"".join(pieces))
         return self
 
     def client_gets_error(self, status: int, message: str) -> Self:
@@ -216,7 +218,7 @@ class Play:
         return self
 
     def upstream_gets(self, *pieces: bytes) -> Self:
-        assert self.upstream_rest() == b"".join(pieces)
+        _equal("provider", self.upstream_rest(), b"".join(pieces))
         return self
 
     def client_closes(self) -> Self:
@@ -247,8 +249,9 @@ class Play:
 
     def one_row(self, **fields: object) -> Self:
         rows = self.rows()
-        assert len(rows) == 1
-        assert {name: rows[0].get(name) for name in fields} == fields
+        assert len(rows) == 1, f"not one row: {rows}"
+        differing = {name: (rows[0].get(name), value) for name, value in fields.items() if rows[0].get(name) != value}
+        assert not differing, f"the row differs (got, wanted): {differing}"
         return self.balanced()
 
     def balanced(self) -> Self:
@@ -268,13 +271,22 @@ class Play:
     def clean(self) -> Self:
         """No transport was used against its rules so far."""
         faults = [fault for end in [self.client, *self.gateway.lines] for fault in end.faults]
-        assert faults == []
+        assert not faults, faults
         return self
 
     def diagnostics(self) -> list[dict[str, Any]]:
         """Every diagnostic line's fields so far."""
         self.gateway.log.close()
         return _fields(self._files[1])
+
+
+def _equal(who: str, got: bytes, wanted: bytes) -> None:
+    def lines(data: bytes) -> list[str]:
+        return [repr(line) for line in data.splitlines(keepends=True)]
+
+    if got != wanted:
+        diff = difflib.unified_diff(lines(wanted), lines(got), "wanted", "got", lineterm="")
+        raise AssertionError(f"the {who} got something else:\n" + "\n".join(diff))
 
 
 def _fields(file: Any) -> list[dict[str, Any]]:

@@ -126,7 +126,8 @@ class Stack:
         return wait_for(read, f"{count} usage rows") if count else read()
 
     def forget_rows(self) -> None:
-        """Begin with no rows."""
+        """Begin with no rows, those included that are still on their way from what has just ended."""
+        time.sleep(0.03)
         os.truncate(self.rows_path, 0)
         self._files[0].seek(0)
 
