@@ -107,7 +107,8 @@ def test_another_endpoint_is_refused(text: str) -> None:
     [
         (Config(), "no signing_keys"),
         (Config(signing_keys={1: bytes(32)}), "no pool_keys"),
-        (Config(signing_keys={1: bytes(32)}), "no nats_url"),
+        (Config(nats_url="nats://nats"), "nats_url has no effect"),
+        (Config(workers=2), "workers has no effect"),
         (Config(upstream_tls=False), "upstream_tls is off"),
         (Config(upstream_verify_cert=False), "upstream_verify_cert is off"),
     ],
@@ -119,5 +120,5 @@ def test_legal_settings_seldom_meant_are_warned_about(config: Config, said: str)
 
 def test_a_full_configuration_is_not_warned_about() -> None:
     """Nothing is said where nothing is odd."""
-    config = Config(signing_keys={1: bytes(32)}, pool_keys={"openai": (Secret("k"),)}, nats_url="nats://nats")
+    config = Config(signing_keys={1: bytes(32)}, pool_keys={"openai": (Secret("k"),)})
     assert config.warnings() == []

@@ -152,7 +152,6 @@ class Exchange:
         if asked.holds_body and self._length:
             self._stage = _COLLECT
             self._corked = False
-            self._reserve(max(self._length, 0))
         else:
             self._open(verdict, self._length)
 
@@ -194,17 +193,16 @@ class Exchange:
 
     # -- the request, outwards
 
-    def _reserve(self, size: int) -> None:
+    def _hold(self, size: int) -> None:
         """Account for `size` bytes of a body held whole, against the budget of all such bodies."""
-        self._buffered += size
-        self._gateway.buffered_bytes += size
+        self._gateway.buffered_bytes += size - self._buffered
+        self._buffered = size
         if self._gateway.buffered_bytes > self._gateway.config.max_buffered_body_bytes:
             self.refuse(errors.BUFFERS_FULL)
 
     def _collect(self, payload: list[bytes], *, done: bool) -> None:
         self._collected += payload
-        if self._received > self._buffered:
-            self._reserve(self._received - self._buffered)
+        self._hold(self._received)
         if not done or self._stage is not _COLLECT or self._admitted is None:
             return
         body = self._collected[0] if len(self._collected) == 1 else b"".join(self._collected)
@@ -283,6 +281,7 @@ class Exchange:
         self._quiet_s = 0.0
         self._response = head
         self._replay = None
+        self._hold(0)
         sse = head.values.get(b"content-type", b"").startswith(b"text/event-stream")
         encoding = head.values.get(b"content-encoding", b"").strip().decode("latin-1")
         edit: Edit | None = None
@@ -428,6 +427,7 @@ class Exchange:
         self._stage = _DONE
         gateway = self._gateway
         gateway.buffered_bytes -= self._buffered
+        self._buffered = 0
         gateway.settled()
         if self._ledger is not None:
             line = self._ledger.row(self.request_id, outcome, gateway.now())

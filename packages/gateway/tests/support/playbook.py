@@ -56,7 +56,9 @@ class PlayedGateway(Gateway):
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop, rows: LineWriter, log: Log) -> None:
         super().__init__(config, loop, rows, log, frozenset())
         self.lines: list[FakeTransport] = []
+        # Whether dialling succeeds; None keeps it waiting until `dialled` is set.
         self.reachable: bool | None = True
+        self.dialled = asyncio.Event()
         self.begun = 0
         self.ended = 0
         self.billable = 0
@@ -87,7 +89,7 @@ class PlayedGateway(Gateway):
 
     async def _dial(self, exchange: Exchange, lane: Lane) -> None:
         if self.reachable is None:
-            await asyncio.Event().wait()
+            await self.dialled.wait()
         if self.reachable:
             exchange.attach(self.line(lane))
         else:
@@ -118,9 +120,8 @@ class Play:
         config = play_config(**self._settings)
         self.gateway = PlayedGateway(config, self.loop, rows, Log(lines, lambda: self.clock))
         self.gateway.now = lambda: self.clock
-        self.connection = ClientConnection(self.gateway)
-        self.client = FakeTransport(self.loop, self.connection)
-        self._client_read = 0
+        self.clients: list[FakeTransport] = []
+        self.client_connects()
         self._upstream_read = 0
         if self._warm:
             lane = self.gateway.rules.lanes[self._warm]
@@ -152,6 +153,19 @@ class Play:
         return self
 
     # -- what goes in
+
+    def client_connects(self) -> Self:
+        """A client opens a connection, which is `client` from now on."""
+        self.connection = ClientConnection(self.gateway)
+        self.client = FakeTransport(self.loop, self.connection)
+        self.clients.append(self.client)
+        self._client_read = 0
+        return self
+
+    def dialling_ends(self, *, reachable: bool) -> Self:
+        self.gateway.reachable = reachable
+        self.gateway.dialled.set()
+        return self.run()
 
     def client_sends(self, *pieces: bytes) -> Self:
         for piece in pieces:
@@ -193,8 +207,13 @@ class Play:
     def line(self) -> FakeTransport:
         """The provider's connection that serves an exchange, else the newest."""
         assert self.gateway.lines, "no provider was dialled"
-        busy = [line for line in self.gateway.lines if "busy" in repr(line.protocol) and not line.lost]
+        busy = self.busy
         return busy[0] if busy else self.gateway.lines[-1]
+
+    @property
+    def busy(self) -> list[FakeTransport]:
+        """The providers' connections that serve an exchange."""
+        return [line for line in self.gateway.lines if "busy" in repr(line.protocol) and not line.lost]
 
     def client_rest(self) -> bytes:
         """What the client got since the last look."""
@@ -270,7 +289,7 @@ class Play:
 
     def clean(self) -> Self:
         """No transport was used against its rules so far."""
-        faults = [fault for end in [self.client, *self.gateway.lines] for fault in end.faults]
+        faults = [fault for end in [*self.clients, *self.gateway.lines] for fault in end.faults]
         assert not faults, faults
         return self
 
