@@ -51,13 +51,17 @@ _REASONS: Final = {
 
 
 class ClientConnection(asyncio.Protocol):
-    """One client's connection. `valve` is its reading side, `writable` false while its write buffer is full."""
+    """One client's connection. `valve` is its reading side, `writable` false while its write buffer is full.
+
+    The buffer holds the beginning of a head, of which `_head_seen` bytes were looked at, or what waits for its turn.
+    """
 
     __slots__ = (
         "_buffer",
         "_discarded",
         "_exchange",
         "_gateway",
+        "_head_seen",
         "_lingering",
         "_quiet_s",
         "_reader",
@@ -71,7 +75,8 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._head_seen = 0
         self._reader: BodyReader | None = None
         self._exchange: Exchange | None = None
         self._quiet_s = 0.0
@@ -97,10 +102,12 @@ class ClientConnection(asyncio.Protocol):
             self._body(data, 0)
         elif self._exchange is not None:
             self._wait(data)
+        elif self._head_seen:
+            self._more_of_a_head(data)
+        elif self._buffer:
+            self._wait(data)
         else:
-            if self._buffer:
-                data = self._buffer + data
-                self._buffer = b""
+            self._quiet_s = 0.0
             self._heads(data)
 
     def eof_received(self) -> bool:
@@ -111,7 +118,7 @@ class ClientConnection(asyncio.Protocol):
         """The client is gone, or we closed the connection."""
         self._gateway.disconnected(self)
         self._reader = None
-        self._buffer = b""
+        self._buffer.clear()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_left()
@@ -140,7 +147,8 @@ class ClientConnection(asyncio.Protocol):
             try:
                 end = head_end(data)
                 if end < 0:
-                    self._buffer = data
+                    self._buffer += data
+                    self._head_seen = len(data)
                     return
                 asked, length = self._gateway.rules.heads.read(data if end == len(data) else data[:end])
             except HeadError as error:
@@ -149,6 +157,20 @@ class ClientConnection(asyncio.Protocol):
             data = self._request(asked, length, data, end)
         if data and not self._lingering:
             self._wait(data)
+
+    def _more_of_a_head(self, data: bytes) -> None:
+        seen, self._head_seen = self._head_seen, self._head_seen + len(data)
+        self._buffer += data
+        try:
+            if head_end(self._buffer, 0, seen) < 0:
+                return
+        except HeadError as error:
+            self._malformed(error)
+            return
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._head_seen = 0
+        self._heads(data)
 
     def _request(self, asked: Asked, length: int, data: bytes, end: int) -> bytes:
         """Run one request as far as `data` goes; return what stands behind it."""
@@ -239,7 +261,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _next_waiting(self) -> None:
         if self._exchange is None and self._reader is None and not self._transport.is_closing():
-            data, self._buffer = self._buffer, b""
+            data = bytes(self._buffer)
+            self._buffer.clear()
             self._heads(data)
 
     def abort(self, *, hard: bool) -> None:
@@ -256,11 +279,12 @@ class ClientConnection(asyncio.Protocol):
         self._lingering = True
         self._quiet_s = 0.0
         self._reader = None
-        self._buffer = b""
-        if self._transport.can_write_eof():
+        self._buffer.clear()
+        if not self._transport.is_closing() and self._transport.can_write_eof():
             self._transport.write_eof()
 
     def _malformed(self, error: HeadError) -> None:
+        self._head_seen = 0
         refusal = {414: errors.TARGET_TOO_LONG, 431: errors.HEAD_TOO_LARGE}.get(error.status) or errors.bad_request(
             str(error)
         )

@@ -30,7 +30,6 @@ from beyond_gateway.usage_event_filter import UsageEventFilter
 from beyond_gateway.usage_request import ask_for_usage
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from beyond_gateway.admit import Admitted
@@ -75,7 +74,6 @@ class Exchange:
         "_closes",
         "_collected",
         "_corked",
-        "_dialling",
         "_ends_with_close",
         "_gateway",
         "_head_out",
@@ -116,7 +114,6 @@ class Exchange:
         self._hides_usage = False
         # The provider's side.
         self._upstream: UpstreamConnection | None = None
-        self._dialling: asyncio.Task[None] | None = None
         self._replay: list[bytes] | None = []
         self._attempts = 0
         self._attached_at = 0.0
@@ -230,11 +227,15 @@ class Exchange:
         if upstream is not None:
             self.attach(upstream, reused=True)
             return
-        self._dialling = self._gateway.dial(self, admitted.lane)
+        self._gateway.dial(self, admitted.lane)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a connection is still wanted: the client may have left while it was being opened."""
+        return self._stage is _CONNECT
 
     def attach(self, upstream: UpstreamConnection, *, reused: bool = False) -> None:
         """Send what there is of the request on `upstream`, which is this exchange's from now on."""
-        self._dialling = None
         self._stage = _RELAY
         self._quiet_s = 0.0
         self._upstream = upstream
@@ -263,7 +264,6 @@ class Exchange:
 
     def dial_failed(self) -> None:
         """No connection to the provider could be made."""
-        self._dialling = None
         self.refuse(errors.UNREACHABLE)
 
     def upstream_writable(self, *, writable: bool) -> None:
@@ -415,10 +415,7 @@ class Exchange:
             self._client.abort(hard=outcome == "timeout" or self._ends_with_close)
 
     def _let_upstream_go(self, *, reusable: bool) -> None:
-        """Give the provider's connection back once, or close it, or stop the dialling."""
-        if self._dialling is not None:
-            self._dialling.cancel()
-            self._dialling = None
+        """Give the provider's connection back once, or close it."""
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.end(reusable=reusable)

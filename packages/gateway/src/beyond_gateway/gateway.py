@@ -87,17 +87,18 @@ class Gateway:
 
     # -- providers
 
-    def dial(self, exchange: Exchange, lane: Lane) -> asyncio.Task[None]:
-        """Open a connection for `exchange`, which is told how it went; cancel the task to stop."""
+    def dial(self, exchange: Exchange, lane: Lane) -> None:
+        """Open a connection for `exchange`, which is told how it went if it still waits by then."""
         task = self.loop.create_task(self._dial(exchange, lane), name=f"dial {lane.provider.name}")
         self.dialling.add(task)
         task.add_done_callback(self.dialling.discard)
-        return task
 
     async def _dial(self, exchange: Exchange, lane: Lane) -> None:
         provider = lane.provider
         context = None if provider.name in self._plain_text else self._ssl
         for _ in range(CONNECT_ATTEMPTS):
+            if not exchange.waits:
+                return
             try:
                 async with asyncio.timeout(self.config.connect_timeout_secs):
                     _, upstream = await self.loop.create_connection(
@@ -110,9 +111,13 @@ class Gateway:
             except (OSError, TimeoutError) as error:
                 self.log.warning("provider cannot be reached", provider=provider.name, error=type(error).__name__)
                 continue
-            exchange.attach(upstream)
+            if exchange.waits:
+                exchange.attach(upstream)
+            else:
+                upstream.spare()
             return
-        exchange.dial_failed()
+        if exchange.waits:
+            exchange.dial_failed()
 
     # -- time and end
 

@@ -156,22 +156,27 @@ class ResponseHead:
         return f"<ResponseHead {self.status} fields={len(self.values)} length={self.length}>"
 
 
-def head_end(data: bytes | bytearray, start: int = 0) -> int:
-    """Return the position behind a complete head in `data`, or -1 while it is not complete.
+def head_end(data: bytes | bytearray, start: int = 0, seen: int = 0) -> int:
+    """Return the position behind the complete head that begins at `start` in `data`, or -1 while it is not complete.
 
-    `start` is where to look from. Raises HeadError (400, 414, 431) as soon as what is there cannot become a head that
-    we relay, so that a peer which never sends CRLF does not wait for its timeout.
+    `seen` bytes were looked at before and are not again, so that a head sent byte by byte costs what it costs whole.
+    Raises HeadError (400, 414, 431) as soon as what is there cannot become a head that we relay, so that a peer which
+    never sends CRLF does not wait for its timeout.
     """
-    end = data.find(b"\r\n\r\n", start)
+    end = data.find(b"\r\n\r\n", max(start, seen - 3))
     if end >= 0:
-        if end + 4 > HEAD_BYTES:
+        if end + 4 - start > HEAD_BYTES:
             raise HeadError("request header block too large", 431)
         return end + 4
-    if len(data) > HEAD_BYTES:
+    size = len(data) - start
+    if size > HEAD_BYTES:
         raise HeadError("request header block too large", 431)
-    if len(data) > TARGET_BYTES and b"\n" not in data:
+    if size > TARGET_BYTES and data.find(b"\n", start) < 0:
         raise HeadError("request target too long", 414)
-    if not _clean_lines(bytes(data) + b"\n" if data.endswith(b"\r") else bytes(data)):
+    fresh = bytes(data[max(start, seen - 1) :])
+    # A line end that the cuts have split is made whole; both halves were or will be looked at.
+    fresh = b"\r" + fresh if seen and fresh.startswith(b"\n") else fresh
+    if not _clean_lines(fresh + b"\n" if fresh.endswith(b"\r") else fresh):
         raise HeadError("malformed request head")
     return -1
 

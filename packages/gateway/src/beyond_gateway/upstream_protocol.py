@@ -73,11 +73,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._exchange = None
         self.idle_s = 0.0
         whole = self._reader is not None and self._reader.done and not self._buffer
-        if reusable and whole and self._keeps_alive and not self._transport.is_closing() and not self._gateway.draining:
+        if reusable and whole and self._keeps_alive:
             self.valve.open()
-            if self._lane.idle.give_back(self):
-                return
-        self._transport.abort()
+            self.spare()
+        else:
+            self._transport.abort()
+
+    def spare(self) -> None:
+        """Wait for another exchange, or close where none will come."""
+        if self._transport.is_closing() or self._gateway.draining or not self._lane.idle.give_back(self):
+            self._transport.abort()
 
     def close(self) -> None:
         """Close a connection that is idle."""

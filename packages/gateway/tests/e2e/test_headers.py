@@ -194,6 +194,19 @@ def test_byo_arrives_unchanged(stack: Stack, peer: Peer, method: str) -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, BYO_KEY])
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_connection_fields(stack: Stack, peer: Peer, key: str, order: int) -> None:
+    """Every Connection field counts, in either direction: what any of them names is gone, and `close` closes."""
+    both = [b"Connection: X-Named", b"Connection: close"][::order]
+    data = request(PATH, key=key, headers=(both[0].decode(), "x-named: 1", both[1].decode()), close=False)
+    answer = b"\r\n".join([b"HTTP/1.1 200 OK", both[0], b"x-named: 1", both[1], b"Content-Length: 2", b"", b"{}"])
+    head, _, reply = served(stack, peer, data, answer=answer)
+    assert b"x-named" not in names(head)
+    assert b"x-named" not in names(reply)
+    assert values(reply, b"connection") == [b"close"]
+
+
+@pytest.mark.parametrize("key", [KEY, BYO_KEY])
 def test_what_comes_back(stack: Stack, peer: Peer, key: str) -> None:
     """What SDKs read passes with its spelling; hop-by-hop fields and `x-beyond-*` do not; the id is ours."""
     kept = [

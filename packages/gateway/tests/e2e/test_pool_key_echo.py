@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +121,21 @@ def test_a_key_elsewhere_in_a_head(stack: Stack, peer: Peer, head: bytes) -> Non
     _, _, reply = served(stack, peer, request(PATH, chat()), answer=answer)
     assert reply.endswith(b"{}")
     assert POOL_KEY not in reply
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_compressed_error(stack: Stack, peer: Peer, framing: str) -> None:
+    """A provider that compresses its error although identity was asked for does not bring the key to the client."""
+    body = gzip.compress(ERROR % POOL_KEY)
+    fields = b"Content-Length: %d\r\n\r\n" % len(body) if framing == "length" else b"Transfer-Encoding: chunked\r\n\r\n"
+    rest = body if framing == "length" else b"%x\r\n%b\r\n" % (len(body), body) + LAST_CHUNK
+    _, _, reply = served(stack, peer, request(PATH, chat()), answer=REFUSED + b"Content-Encoding: gzip\r\n" + fields + rest)
+    assert reply.startswith(b"HTTP/1.1 401 ")
+    received = reply.partition(b"\r\n\r\n")[2]
+    plain = unchunked(received) if b"transfer-encoding" in reply.lower() else received
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        plain = gzip.decompress(plain)
+    assert POOL_KEY not in plain
 
 
 def test_a_trailer_of_an_error(stack: Stack, peer: Peer) -> None:

@@ -45,7 +45,7 @@ def served(stack: Stack, peer: Peer, data: bytes, *, answer: bytes = b"") -> tup
         head, body = line.read_request()
         line.send(answer or JSON_HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(USAGE) + USAGE)
         line.close()
-        return head, body, read_all(client)
+        return head, body, read_reply(client)
 
 
 def read_until(connection: socket.socket, end: bytes, data: bytes = b"") -> bytes:
@@ -55,6 +55,22 @@ def read_until(connection: socket.socket, end: bytes, data: bytes = b"") -> byte
         assert part, f"closed after {data[-200:]!r}"
         data += part
     return data
+
+
+def read_reply(connection: socket.socket) -> bytes:
+    """One answer with its body, by its Content-Length or its last chunk, else up to the connection's end."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65536)
+        assert part, f"closed after {data!r}"
+        data += part
+    if values(data, b"content-length"):
+        while len(data.partition(b"\r\n\r\n")[2]) < int(values(data, b"content-length")[0]):
+            data += connection.recv(65536)
+        return data
+    if values(data, b"transfer-encoding"):
+        return read_until(connection, b"0\r\n\r\n", data)
+    return data + read_all(connection)
 
 
 def unchunked(body: bytes) -> bytes:

@@ -1,0 +1,183 @@
+"""Rows on their way out: never lost, never torn, never waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from beyond_gateway.usage_rows import FLUSH_S, PIPE_BUF, LineWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def pipe() -> Iterator[tuple[int, int, asyncio.AbstractEventLoop]]:
+    """A pipe's reading and writing end, and a loop that is not running."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    loop = asyncio.new_event_loop()
+    try:
+        yield reader, writer, loop
+    finally:
+        loop.close()
+        for fd in (reader, writer):
+            try:
+                os.close(fd)
+            except OSError:
+                assert fd == reader
+
+
+def run_for(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    loop.run_until_complete(asyncio.sleep(seconds))
+
+
+def drain(fd: int) -> bytes:
+    data = b""
+    while True:
+        try:
+            piece = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return data
+        if not piece:
+            return data
+        data += piece
+
+
+def row(number: int, size: int = 300) -> bytes:
+    return b"%0*d\n" % (size - 1, number)
+
+
+def test_rows_of_a_moment_share_a_write_and_keep_their_order() -> None:
+    """Nothing is written at once; after the pause all is there, whole and in order."""
+    with pipe() as (reader, writer, loop):
+        rows = LineWriter(writer, loop)
+        for number in range(5):
+            rows.put(row(number))
+        assert drain(reader) == b""
+        assert rows.pending == 5
+        run_for(loop, FLUSH_S * 4)
+        assert drain(reader) == b"".join(row(number) for number in range(5))
+        assert (rows.pending, rows.written, rows.dropped) == (0, 5, 0)
+
+
+def test_a_stalled_reader_blocks_nothing_and_loses_nothing() -> None:
+    """Far more rows than the pipe holds: each put returns, and every row comes out once the reader reads."""
+    with pipe() as (reader, writer, loop):
+        signal.setitimer(signal.ITIMER_REAL, 20)
+        rows = LineWriter(writer, loop)
+        wanted = b"".join(row(number) for number in range(2000))
+        for number in range(2000):
+            rows.put(row(number))
+            if number % 500 == 0:
+                rows.flush_now()
+        assert not rows.flush_now()
+        assert 0 < rows.pending < 2000
+        assert not rows.full
+        got = b""
+        while not rows.flush_now():
+            got += drain(reader)
+        assert got + drain(reader) == wanted
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def test_a_stalled_write_is_tried_again_by_itself() -> None:
+    """Without another put, the loop's clock takes the rest out."""
+    with pipe() as (reader, writer, loop):
+        rows = LineWriter(writer, loop)
+        for number in range(400):
+            rows.put(row(number))
+        run_for(loop, FLUSH_S * 2)
+        got = drain(reader)
+        assert rows.pending
+        run_for(loop, 0.08)
+        got += drain(reader)
+        assert got == b"".join(row(number) for number in range(400))
+
+
+def test_two_writers_on_one_pipe_never_tear_a_line() -> None:
+    """Two workers' rows come through one pipe in whole lines, also while it is full."""
+    with pipe() as (reader, writer, loop):
+        first, second = LineWriter(writer, loop), LineWriter(writer, loop)
+        got = b""
+        for number in range(600):
+            first.put(b"a" * (number % 700 + 1) + b"\n")
+            second.put(b"b" * (number * 7 % 900 + 1) + b"\n")
+        while not (first.flush_now() & second.flush_now()):
+            got += drain(reader)
+        got += drain(reader)
+        lines = got.splitlines()
+        assert all(len(set(line)) == 1 for line in lines)
+        assert sorted(map(len, (line for line in lines if line[:1] == b"a"))) == sorted(n % 700 + 1 for n in range(600))
+        assert len(lines) == 1200
+
+
+def test_a_line_longer_than_a_pipe_write_comes_out_whole() -> None:
+    """It is written in parts, and nothing else stands between them."""
+    with pipe() as (reader, writer, loop):
+        rows = LineWriter(writer, loop)
+        lines = [row(1, PIPE_BUF * 40), row(2), row(3, PIPE_BUF + 1)]
+        os.set_blocking(writer, False)
+        for line in lines:
+            rows.put(line)
+        got = b""
+        while not rows.flush_now():
+            got += drain(reader)
+        assert got + drain(reader) == b"".join(lines)
+
+
+def test_it_is_full_at_its_bound_and_takes_rows_all_the_same() -> None:
+    """`full` stops new requests; the rows of those that run are still taken."""
+    with pipe() as (reader, writer, loop):
+        rows = LineWriter(writer, loop, limit=3)
+        seen: list[bool] = []
+        for number in range(5):
+            seen.append(rows.full)
+            rows.put(row(number))
+        assert seen == [False, False, False, True, True]
+        assert rows.pending == 5
+        assert rows.flush_now()
+        assert not rows.full
+        assert drain(reader).count(b"\n") == 5
+
+
+def test_diagnostics_past_the_bound_are_counted_and_let_go() -> None:
+    """A log that nobody reads costs bounded memory."""
+    with pipe() as (reader, writer, loop):
+        lines = LineWriter(writer, loop, limit=3, dropping=True)
+        for number in range(5):
+            lines.put(row(number))
+        assert (lines.pending, lines.dropped) == (3, 2)
+        assert lines.close() == 0
+        assert drain(reader) == b"".join(row(number) for number in range(3))
+        assert "dropped=2" in repr(lines)
+
+
+def test_a_reader_that_is_gone_leaves_the_rows_queued() -> None:
+    """No exception, no signal, no loss: close says how many could not be written."""
+    with pipe() as (reader, writer, loop):
+        rows = LineWriter(writer, loop)
+        os.close(reader)
+        for number in range(3):
+            rows.put(row(number))
+        run_for(loop, FLUSH_S * 2)
+        assert rows.pending == 3
+        assert rows.close() == 3
+
+
+def test_a_file_takes_everything_at_once(tmp_path: Path) -> None:
+    """A regular file is never polled, and appended to in order."""
+    loop = asyncio.new_event_loop()
+    path = tmp_path / "rows"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    rows = LineWriter(fd, loop)
+    for number in range(1000):
+        rows.put(row(number))
+    assert rows.close() == 0
+    assert path.read_bytes() == b"".join(row(number) for number in range(1000))
+    os.close(fd)
+    loop.close()
