@@ -281,6 +281,16 @@ def test_a_full_row_queue_refuses_managed_requests_only() -> None:
         play.upstream_sends(json_answer(COMPLETION)).client_gets(with_id(json_answer(COMPLETION), 1)).no_row()
 
 
+def test_a_client_that_stalls_on_the_last_byte_leaves_a_reusable_connection() -> None:
+    """The provider's connection is read again before it is kept: it stood still for this client only."""
+    with Play() as play:
+        play.client_sends(post(CHAT_PATH, ASKED)).upstream_rest()
+        play.client.stalls_when_written = True
+        play.upstream_sends(json_answer(COMPLETION)).client_gets(with_id(json_answer(COMPLETION)))
+        assert play.client.stalled
+        play.idle(1).one_row(outcome="ok")
+
+
 @pytest.mark.parametrize("more", [1000, 100_000])
 def test_a_long_body_is_read_on_after_a_provider_that_cannot_be_reached(more: int) -> None:
     """Reading stopped while nobody was connected; it goes on when that is over, or the answer is lost with a reset."""

@@ -9,8 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from playbook import BYO, Play
 
 LONG = b'{"model":"m","input":"' + b"x" * 200_000 + b'"}'
-REQUESTS = [shape.request for shape in SHAPES if b" HTTP/1.1" in shape.request]
-REQUESTS += [post(RESPONSES_PATH, LONG), post(RESPONSES_PATH, LONG, key=BYO, chunks=True)]
+REQUESTS = [
+    *(shape.request for shape in SHAPES if b" HTTP/1.1" in shape.request),
+    post(RESPONSES_PATH, LONG),
+    post(RESPONSES_PATH, LONG, key=BYO, chunks=True),
+]
 ANSWERS = [shape.response for shape in SHAPES] + [json_answer(b"y" * 90_000), b"HTTP/1.1 204 No Content\r\n\r\n"]
 sizes = st.sampled_from([1, 7, 60, 200, 70_000, 300_000])
 
@@ -108,7 +111,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         gateway = self.play.gateway
         assert gateway.in_flight == gateway.begun - gateway.ended
         assert gateway.in_flight <= len(gateway.clients)
-        assert gateway.in_flight or not (gateway.buffered_bytes or gateway.dialling or self.play.busy)
+        assert gateway.in_flight or not (gateway.buffered_bytes or self.play.busy)
         assert 0 <= gateway.billable - len(self.play.rows()) <= gateway.in_flight
         if not gateway.in_flight:
             self.play.balanced()
@@ -123,7 +126,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         if play.client.is_closing():
             return
         assert play.client.reading is not play.connection.valve.closed
-        waits = bool(play.gateway.dialling) or any(line.stalled for line in play.busy)
+        waits = bool(play.gateway.in_flight and play.gateway.dialling) or any(line.stalled for line in play.busy)
         pipelined = "waiting=0" not in repr(play.connection)
         if not waits and not pipelined:
             assert play.client.reading
@@ -132,4 +135,4 @@ class ExchangeMachine(RuleBasedStateMachine):
 
 
 TestExchange = ExchangeMachine.TestCase
-TestExchange.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestExchange.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

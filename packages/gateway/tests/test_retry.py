@@ -10,7 +10,7 @@ from beyond_gateway.retry import CONNECT_ATTEMPTS, STALE_WITHIN_S, Attempt, may_
 
 
 @pytest.mark.parametrize(
-    ("reused", "held", "attempts", "seconds"), product([True, False], [True, False], [0, 1, 2], [0.0, 1.0, 1.001])
+    ("reused", "held", "attempts", "seconds"), list(product([True, False], [True, False], [0, 1, 2], [0.0, 1.0, 1.001]))
 )
 def test_only_a_stale_connection_is_replaced(*, reused: bool, held: bool, attempts: int, seconds: float) -> None:
     """One case of all: a reused connection, lost within a second, the request held whole, and not yet repeated."""

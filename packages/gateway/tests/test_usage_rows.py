@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from beyond_gateway.usage_rows import FLUSH_S, PIPE_BUF, LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 
 @contextmanager
-def pipe() -> Iterator[tuple[int, int, asyncio.AbstractEventLoop]]:
+def pipe() -> Generator[tuple[int, int, asyncio.AbstractEventLoop]]:
     """A pipe's reading and writing end, and a loop that is not running."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
@@ -48,6 +48,10 @@ def drain(fd: int) -> bytes:
         data += piece
 
 
+def _blocked(*_: object) -> None:
+    raise AssertionError("a write blocked")
+
+
 def row(number: int, size: int = 300) -> bytes:
     return b"%0*d\n" % (size - 1, number)
 
@@ -67,8 +71,9 @@ def test_rows_of_a_moment_share_a_write_and_keep_their_order() -> None:
 
 def test_a_stalled_reader_blocks_nothing_and_loses_nothing() -> None:
     """Far more rows than the pipe holds: each put returns, and every row comes out once the reader reads."""
+    signal.signal(signal.SIGALRM, _blocked)
     with pipe() as (reader, writer, loop):
-        signal.setitimer(signal.ITIMER_REAL, 20)
+        signal.setitimer(signal.ITIMER_REAL, 10)
         rows = LineWriter(writer, loop)
         wanted = b"".join(row(number) for number in range(2000))
         for number in range(2000):

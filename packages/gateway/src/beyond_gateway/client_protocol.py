@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from beyond_gateway import errors
 from beyond_gateway.exchange import Exchange
-from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_ITS_TURN, Valve
+from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_CONNECTED, NOT_ITS_TURN, Valve
 from beyond_gateway.framing import BodyReader, ChunkedReader, FramingError, LengthReader, passed_on
 from beyond_gateway.head_rules import HeadError, head_end
 from beyond_gateway.headers import answer
@@ -247,7 +247,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         self._quiet_s = 0.0
         self._discarded = 0
-        self.valve.go(FAR_SIDE_FULL)
+        self.valve.go(FAR_SIDE_FULL | NOT_CONNECTED)
         if close or self._gateway.draining:
             if self._reader is not None:
                 self._linger()

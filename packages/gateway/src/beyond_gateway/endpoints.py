@@ -62,7 +62,7 @@ class Endpoints:
         return answer
 
     def _judge(self, method: bytes, path: bytes) -> Refusal | None:
-        methods = [rule.method for rule in self._rules if _matches(rule, path)]
+        methods = dict.fromkeys(rule.method for rule in self._rules if _matches(rule, path))
         if method in methods:
             return None
         return method_refused(b", ".join(methods).decode()) if methods else ENDPOINT_REFUSED

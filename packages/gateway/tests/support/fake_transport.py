@@ -22,6 +22,7 @@ class FakeTransport(asyncio.Transport):
         self.out = bytearray()
         self.faults: list[str] = []
         self.reading = True
+        self.stalls_when_written = False
         self.stalled = False
         self.half_closed = False
         self.lost = False
@@ -37,6 +38,8 @@ class FakeTransport(asyncio.Transport):
             self.faults.append("write after close")
             return
         self.out += data
+        if self.stalls_when_written:
+            self.peer_stalls()
 
     def close(self) -> None:
         self._closing = True
