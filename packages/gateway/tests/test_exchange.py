@@ -1,8 +1,6 @@
-"""One request through the gateway: what goes out on each side, whatever pieces the bytes come in."""
+"""One request through the gateway: what goes out on each side, and what happens when something fails."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import pytest
 from exchanges import (
@@ -12,24 +10,18 @@ from exchanges import (
     COMPLETION,
     DELTA,
     DONE,
-    NAMES,
     RESPONSE,
     RESPONSE_ASKED,
     RESPONSES_PATH,
-    SHAPES,
     SSE_HEAD,
     STREAMED,
     USAGE_EVENT,
-    Shape,
     chunked,
     json_answer,
     post,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from playbook import BYO, IDS, POOL, Play, Seen, payload, seen
+from playbook import BYO, IDS, POOL, Play
 
-FEW = settings(max_examples=25, deadline=None)
 POOL_HEAD = b"host: api.openai.com\r\nauthorization: Bearer %b\r\naccept-encoding: identity\r\n" % POOL
 ID = b"x-beyond-request-id: %b\r\n" % IDS[0]
 
@@ -302,82 +294,3 @@ def test_a_long_body_is_read_on_after_a_provider_that_cannot_be_reached(more: in
         assert not play.client.reading
         play.dialling_ends(reachable=False).client_gets_error(502, "no provider could be reached").no_row()
         assert play.client.reading
-
-
-# -- any pieces
-
-
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    """`data` in pieces, cut at `places`."""
-    edges = [0, *sorted({place % len(data) for place in places} - {0}), len(data)]
-    return [data[start:stop] for start, stop in pairwise(edges)]
-
-
-def relay(shape: Shape, request: list[bytes], response: list[bytes], *, warm: bool = False) -> Seen:
-    with Play(warm="openai" if warm else None) as play:
-        play.client_sends(*request).upstream_sends(*response)
-        if shape.ends:
-            play.upstream_ends()
-        play.balanced()
-        return seen(play)
-
-
-def same(shape: Shape, one: Seen, other: Seen) -> None:
-    """Both runs are one exchange to the provider, to the client and to the bill."""
-    assert one.upstream == other.upstream
-    assert one.rows == other.rows
-    assert len(one.rows) == shape.managed
-    if shape.raw:
-        assert one.client == other.client
-    else:
-        assert payload(one.client) == payload(other.client)
-
-
-WHOLE = {shape.name: relay(shape, [shape.request], [shape.response]) for shape in SHAPES}
-places = st.lists(st.integers(0, 10_000), max_size=12)
-EVERY = list(range(1000))
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
-@pytest.mark.parametrize("warm", [False, True], ids=["fresh", "kept"])
-def test_every_single_cut_gives_the_same_exchange(shape: Shape, warm: bool) -> None:  # noqa: FBT001 - parametrized
-    """One cut at any byte of either side (every fourth on a kept connection) changes nothing that anybody sees."""
-    whole = WHOLE[shape.name]
-    step = 4 if warm else 1
-    for at in range(1, len(shape.request), step):
-        same(shape, relay(shape, cut(shape.request, [at]), [shape.response], warm=warm), whole)
-    for at in range(1, len(shape.response), step):
-        same(shape, relay(shape, [shape.request], cut(shape.response, [at]), warm=warm), whole)
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
-@FEW
-@given(asked=places, answered=places, warm=st.booleans())
-def test_any_pieces_give_the_same_exchange(shape: Shape, asked: list[int], answered: list[int], *, warm: bool) -> None:
-    """Cuts at random on both sides change nothing that anybody sees."""
-    run = relay(shape, cut(shape.request, asked), cut(shape.response, answered), warm=warm)
-    same(shape, run, WHOLE[shape.name])
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
-def test_single_bytes_give_the_same_exchange(shape: Shape) -> None:
-    """Byte by byte on both sides, nothing changes that anybody sees."""
-    same(shape, relay(shape, cut(shape.request, EVERY), cut(shape.response, EVERY)), WHOLE[shape.name])
-
-
-@FEW
-@given(asked=places, pair=st.permutations(SHAPES[:6]))
-def test_pipelined_requests_are_answered_in_order(asked: list[int], pair: list[Shape]) -> None:
-    """Requests sent without waiting are answered one after another, however they are cut."""
-    shapes = pair[:3]
-    with Play() as play:
-        play.client_sends(*cut(b"".join(shape.request for shape in shapes), asked))
-        for number, shape in enumerate(shapes, 1):
-            assert play.gateway.begun == number
-            play.upstream_rest()
-            play.upstream_sends(shape.response)
-            expected = payload(with_id(WHOLE[shape.name].client.replace(ID, b""), number - 1))[1]
-            assert payload(play.client_rest())[1] == expected
-        assert len(play.gateway.lines) == 1
-        assert len(play.rows()) == 3
-        play.balanced().upstream_rest()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from malformed import MALFORMED
+
 from beyond_gateway.head_rules import (
     CHUNKED,
     UNTIL_CLOSE,
     HeadError,
+    ResponseHead,
     head_end,
     parse_request,
     parse_response,
 )
 from beyond_gateway.route import normalise
-from hypothesis import given
-from hypothesis import strategies as st
-from malformed import MALFORMED
 
 GOOD = b"POST /openai/v1/x?a=b HTTP/1.1\r\nHost: h\r\nX-Odd:  a\tb \r\nContent-Length: 3\r\n\r\n"
 
@@ -63,13 +67,12 @@ def test_no_malformed_head_is_parsed(name: str, status: int, data: bytes) -> Non
 def test_any_bytes_are_a_head_or_an_error(noise: bytes) -> None:
     """Random bytes give a parsed head or a HeadError, never anything else."""
     for data in (noise + b"\r\n\r\n", GOOD[:40] + noise + GOOD[40:], GOOD[:31] + noise + b"\r\n\r\n"):
-        try:
+        with contextlib.suppress(HeadError):
             end = head_end(data)
             if end > 0:
                 parse_request(data[:end])
-                parse_response(b"HTTP/1.1 200 OK\r\n" + data[:end], head_request=False)
-        except HeadError as error:
-            assert error.status in (400, 414, 431, 502)
+        with contextlib.suppress(HeadError):
+            parse_response(b"HTTP/1.1 200 OK\r\n" + data, head_request=False)
 
 
 def test_http_1_0_closes_and_never_continues() -> None:
@@ -78,7 +81,7 @@ def test_http_1_0_closes_and_never_continues() -> None:
     assert (head.minor, head.wants_close, head.expects_continue, head.length) == (0, True, False, 0)
 
 
-def response(*fields: str, status: str = "200 OK", version: str = "1.1", head_request: bool = False):
+def response(*fields: str, status: str = "200 OK", version: str = "1.1", head_request: bool = False) -> ResponseHead:
     lines = "".join(f"{field}\r\n" for field in fields)
     return parse_response(f"HTTP/{version} {status}\r\n{lines}\r\n".encode(), head_request=head_request)
 
@@ -99,7 +102,7 @@ def response(*fields: str, status: str = "200 OK", version: str = "1.1", head_re
         (response("Content-Length: 0", status="200"), 0, False),
     ],
 )
-def test_response_framing(parsed, length: int, close: bool) -> None:
+def test_response_framing(parsed: ResponseHead, *, length: int, close: bool) -> None:
     """The length of a response body follows RFC 9112 section 6.3."""
     assert (parsed.length, parsed.wants_close) == (length, close)
 

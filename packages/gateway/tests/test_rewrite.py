@@ -6,7 +6,7 @@ import itertools
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beyond_gateway.framing import BodyReader, ChunkedReader, CloseReader, LengthReader, chunk
@@ -78,6 +78,7 @@ places = st.lists(st.integers(0, 10_000), max_size=10)
 streams = st.lists(st.sampled_from([EVENT, USAGE, b": ping\n\n", EVENT + USAGE, EVENT[:9]]), min_size=1, max_size=6)
 
 
+@example(events=[EVENT[:9], EVENT], cuts=[], chunks=True, aligned=True)
 @given(events=streams, cuts=places, chunks=st.booleans(), aligned=st.booleans())
 def test_a_filtered_stream_is_the_filter_of_its_payload(
     events: list[bytes], cuts: list[int], *, chunks: bool, aligned: bool

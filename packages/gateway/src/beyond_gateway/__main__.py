@@ -17,6 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         return _dispatch(arguments)
+    except BrokenPipeError:
+        # Whoever read our output is gone; what the command had to do is done. Nothing more may be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OperatorError as error:
         sys.stderr.write(f"beyond-ai: {error}\n")
         return 2

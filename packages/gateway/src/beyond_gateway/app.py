@@ -59,6 +59,7 @@ async def serve(
     log.info("listening", address=address)
     if ready is not None:
         ready(address)
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "reload is not in this version: restart to change settings")
     _spare_the_collector()
     clock = loop.call_later(TICK_S, _tick, gateway)
     try:

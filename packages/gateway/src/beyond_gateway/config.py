@@ -174,7 +174,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DEFAULTS = Config()
-# Accepted, because configurations written for the reference have them; what they control is not built yet.
+# Accepted, so that a configuration written for the whole gateway loads; what they control is not built yet.
 _NO_EFFECT_YET = (
     "metrics_listen",
     "workers",

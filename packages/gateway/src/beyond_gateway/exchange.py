@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from beyond_gateway import errors, headers, retry
 from beyond_gateway.admit import BODY_CAP_BYTES
+from beyond_gateway.error_body import CompressedErrorScrub
 from beyond_gateway.errors import Refusal
 from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_CONNECTED
 from beyond_gateway.ledger import Ledger
@@ -274,6 +275,8 @@ class Exchange:
     def informational(self, head: ResponseHead) -> None:
         """Pass a 1xx on, but for 100: the client got that at admission."""
         if head.status != 100 and self._asked.head.minor:
+            if self._admitted is not None and self._admitted.pool_key is not None:
+                head.overwrite(self._admitted.pool_key.value)
             self._client.write(headers.response(head, self.request_id, None, close=False))
 
     def response_head(self, head: ResponseHead, reader: BodyReader) -> None:
@@ -290,9 +293,13 @@ class Exchange:
             self._ledger.response_head(head.status, sse=sse, encoding=encoding)
             self._look = self._first_look
             head.overwrite(pool_key.value)
-            if head.status >= 400:
+            plain = encoding in ("", "identity")
+            if head.status >= 400 and plain:
                 edit = PoolKeyScrub(pool_key.value)
-            elif self._hides_usage and sse and encoding in ("", "identity"):
+            elif head.status >= 400:
+                edit = CompressedErrorScrub(encoding, pool_key.value)
+                head.drop(b"content-encoding")
+            elif self._hides_usage and sse and plain:
                 edit = UsageEventFilter()
         plan = plan_response(self._asked.head.minor, head, reader, edit)
         self._rewriter = plan.rewriter

@@ -10,9 +10,12 @@ A response is read by httptools, for speed (`parse_response`), under the same ru
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HEAD_BYTES: Final = 64 * 1024
 """Cap on the header block (gateway contract, relay); above it 431."""
@@ -65,13 +68,24 @@ class Fields:
 
     def kept(self, dropped: frozenset[bytes]) -> list[bytes]:
         """Return the lines whose names are not in `dropped` and not ours (`x-beyond-`)."""
-        values = [value for name, value in self.pairs() if name == b"connection"]
-        dropped |= named_by_connection(b",".join(values))
+        dropped |= self.hop_by_hop()
         return [
             line
             for name, line in zip(self.names, self.lines, strict=True)
             if name not in dropped and not name.startswith(b"x-beyond-")
         ]
+
+    def hop_by_hop(self) -> frozenset[bytes]:
+        """Return the lower-case names that the Connection fields make hop-by-hop in this message."""
+        return named_by_connection(self.connection())
+
+    def connection(self) -> bytes:
+        """Return the values of all Connection fields as one list, empty where there is none."""
+        if b"connection" not in self.values:
+            return b""
+        if not self.repeated:
+            return self.values[b"connection"]
+        return b",".join(value for name, value in self.pairs() if name == b"connection")
 
     def __repr__(self) -> str:
         return f"<Fields {len(self.lines)}>"
@@ -86,6 +100,22 @@ def named_by_connection(value: bytes) -> frozenset[bytes]:
     if value.lower() in _PLAIN:
         return _NOTHING
     return frozenset(token.strip().lower() for token in value.split(b","))
+
+
+_CONNECTION_LINE: Final = re.compile(rb"\r\nconnection:[ \t]*([^\r\n]*)")
+
+
+def _without_lines(block: bytes, names: Iterable[bytes]) -> bytes:
+    """Return the field lines of `block`, each behind a CRLF, without those of `names`, which are in lower case."""
+    lowered = block.lower()
+    for name in names:
+        start_of_line = b"\r\n%b:" % name
+        while (start := lowered.find(start_of_line)) >= 0:
+            end = lowered.find(b"\r\n", start + 2)
+            end = len(lowered) if end < 0 else end
+            block = block[:start] + block[end:]
+            lowered = lowered[:start] + lowered[end:]
+    return block
 
 
 class RequestHead:
@@ -129,28 +159,25 @@ class ResponseHead:
         self.wants_close = False
 
     def overwrite(self, secret: bytes) -> None:
-        """Put stars where `secret` stands in a field."""
-        if self._block.find(secret) >= 0:
-            self._block = self._block.replace(secret, b"*" * len(secret))
+        """Put stars where `secret` stands in a field or in the reason phrase."""
+        stars = b"*" * len(secret)
+        self._block = self._block.replace(secret, stars)
+        self.status_text = self.status_text.replace(secret, stars)
+
+    def drop(self, name: bytes) -> None:
+        """Take a field out, by its lower-case name."""
+        self._block = _without_lines(self._block, {name})
 
     def fields_without(self, dropped: frozenset[bytes]) -> bytes:
         """Return the field lines as sent, each behind a CRLF, without those in `dropped` and ours (`x-beyond-`)."""
-        block = self._block
         names = dropped.intersection(self.values)
-        connection = self.values.get(b"connection", b"")
-        if connection not in _PLAIN:
-            names |= named_by_connection(connection)
-        lowered = block.lower()
+        lowered = self._block.lower()
         if lowered.find(b"\r\nx-beyond-") >= 0:
             names |= {name for name in self.values if name.startswith(b"x-beyond-")}
-        for name in names:
-            start_of_line = b"\r\n%b:" % name
-            while (start := lowered.find(start_of_line)) >= 0:
-                end = lowered.find(b"\r\n", start + 2)
-                end = len(lowered) if end < 0 else end
-                block = block[:start] + block[end:]
-                lowered = lowered[:start] + lowered[end:]
-        return block
+        if b"connection" in self.values:
+            for value in _CONNECTION_LINE.findall(lowered):
+                names |= named_by_connection(value)
+        return _without_lines(self._block, names) if names else self._block
 
     def __repr__(self) -> str:
         return f"<ResponseHead {self.status} fields={len(self.values)} length={self.length}>"
@@ -222,7 +249,7 @@ def _request_rules(head: RequestHead) -> None:
         raise HeadError("a request needs exactly one Host field")
     if head.fields.repeated:
         _declared_once(head.fields)
-    if b"connection" in values and b"close" in values[b"connection"].lower():
+    if head.fields.connection().lower().find(b"close") >= 0:
         head.wants_close = True
     if b"expect" in values:
         if values[b"expect"].lower() != b"100-continue":
@@ -291,14 +318,15 @@ def parse_response(head: bytes, *, head_request: bool) -> ResponseHead:
         raise HeadError("provider switched protocols", 502) from None
     except httptools.HttpParserError:
         raise HeadError("malformed response head", 502) from None
+    connection = values.get(b"connection", b"")
     if lowered.count(b"\n") - 2 != len(values):
         _framed_once(lowered)
+        connection = b",".join(_CONNECTION_LINE.findall(lowered))
     parsed = ResponseHead(status_text, 1 if minor == b"1" else 0, values, head[line.end() - 2 : -4])
     length = _declared_length(values, parsed.minor)
     if head_request or parsed.status < 200 or parsed.status in _NO_BODY:
         length = 0
     parsed.length = length
-    connection = values.get(b"connection", b"")
     lasting = parsed.minor or connection.find(b"keep-alive") >= 0
     parsed.wants_close = length == UNTIL_CLOSE or not lasting or connection.find(b"close") >= 0
     return parsed

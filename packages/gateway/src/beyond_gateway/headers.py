@@ -46,7 +46,10 @@ AUTH_FIELDS: Final = {"bearer": b"authorization: Bearer ", "x-api-key": b"x-api-
 def managed_fields(head: RequestHead) -> bytes:
     """Return the lines of the client's fields that go on under a pool key: the listed ones, each with its CRLF."""
     values = head.fields.values
-    return b"".join(b"%b: %b\r\n" % (name, values[name]) for name in MANAGED_REQUEST if name in values)
+    dropped = head.fields.hop_by_hop()
+    return b"".join(
+        b"%b: %b\r\n" % (name, values[name]) for name in MANAGED_REQUEST if name in values and name not in dropped
+    )
 
 
 def byo_fields(head: RequestHead) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from beyond_gateway.error_body import CompressedErrorScrub
 from beyond_gateway.framing import BodyReader, ChunkedReader, chunk
 from beyond_gateway.head_rules import CHUNKED
 from beyond_gateway.redact import PoolKeyScrub
@@ -17,7 +18,7 @@ from beyond_gateway.usage_event_filter import UsageEventFilter
 if TYPE_CHECKING:
     from beyond_gateway.head_rules import ResponseHead
 
-Edit = UsageEventFilter | PoolKeyScrub
+Edit = UsageEventFilter | PoolKeyScrub | CompressedErrorScrub
 
 
 class Rewriter:
@@ -73,7 +74,7 @@ def plan_response(minor: int, head: ResponseHead, reader: BodyReader, edit: Edit
     """
     if reader.done:
         return ResponsePlan(b"") if head.status == 204 else _AS_IT_CAME
-    if head.length >= 0 and not isinstance(edit, UsageEventFilter):
+    if head.length >= 0 and not isinstance(edit, UsageEventFilter | CompressedErrorScrub):
         return _AS_IT_CAME if edit is None else ResponsePlan(None, Rewriter(reader, edit, chunked=False))
     if not minor:
         return ResponsePlan(b"", Rewriter(reader, edit, chunked=False), ends_with_close=True)

@@ -240,4 +240,3 @@ def test_what_comes_back(stack: Stack, peer: Peer, key: str) -> None:
     assert len(values(reply, b"x-beyond-request-id")) == 1
     assert values(reply, b"x-beyond-request-id") != [b"theirs"]
     assert reply.endswith(USAGE)
-

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 CHAT = "/openai/v1/chat/completions"
+DECOYS = (
+    rb'"messages":[{"content":"\"stream_options\":{\"include_usage\":true}","stream_options":{"include_usage":true}}],'
+    rb'"stream":true,"e":"\u00e9\ud83d\ude42\/","f":1E400}'
+)
 ASKED = b'"stream_options":{"include_usage":true}'
 
 
@@ -38,7 +42,7 @@ def peer(_both: tuple[Stack, Peer]) -> Peer:
 
 ONE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}],"usage":null}\n\n'
 EMPTY = b'data: {"id":"1","choices":[],"prompt_filter_results":[]}\n\n'
-BOTH = b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n'
+BOTH = b'data: {"choices":[{"index":0,"delta":{}}],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n'
 USAGE = b'data: {"id":"1","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n'
 SPACED = b'data:{ "usage" : {"prompt_tokens":7,\ndata: "completion_tokens":3} , "choices" : [ ] }\n\n'
 DONE = b"data: [DONE]\n\n"
@@ -88,13 +92,7 @@ EDITED = {
         rb'{"str\u0065am":true,"stream\u005foptions":{"include_us\u0061ge":false}}',
         rb'{"str\u0065am":true,"stream\u005foptions":{"include_us\u0061ge":true}}',
     ),
-    "decoys": (
-        rb'{"messages":[{"content":"\"stream_options\":{\"include_usage\":true}","stream_options":{"include_usage":true}}],'
-        rb'"stream":true,"e":"\u00e9\ud83d\ude42\/","f":1E400}',
-        b"{" + ASKED + b","
-        rb'"messages":[{"content":"\"stream_options\":{\"include_usage\":true}","stream_options":{"include_usage":true}}],'
-        rb'"stream":true,"e":"\u00e9\ud83d\ude42\/","f":1E400}',
-    ),
+    "decoys": (b"{" + DECOYS, b"{" + ASKED + b"," + DECOYS),
     "raw text": ('{"a":"é🙂\u2028","stream":true}'.encode(), b"{" + ASKED + ',"a":"é🙂\u2028","stream":true}'.encode()),
     "a lone surrogate": (rb'{"a":"\ud83d","stream":true}', b"{" + ASKED + rb',"a":"\ud83d","stream":true}'),
 }
@@ -185,7 +183,9 @@ def test_hiding_in_an_answer_of_known_length(stack: Stack, peer: Peer) -> None:
 def test_an_error_instead_of_a_stream(stack: Stack, peer: Peer) -> None:
     """A provider's JSON error to a stream that we edited passes byte for byte."""
     error = b'{"error":{"message":"no","choices":[],"usage":{}}}'
-    head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    head = (
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    )
     _, _, reply = served(stack, peer, request(CHAT, b'{"stream":true}'), answer=head % len(error) + error)
     assert reply.endswith(b"\r\n\r\n" + error)
     assert stack.rows()[0]["outcome"] == "upstream_error"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+import msgspec
 import pytest
 from malformed import MALFORMED
 from stack import Provider, Stack, chat, read_all, request
@@ -26,10 +25,10 @@ def test_each_gets_its_status(stack: Stack, provider: Provider, name: str, statu
     assert head.startswith(b"HTTP/1.1 %d " % status), (name, answer[:200])
     assert b"x-beyond-request-id: " in head
     assert answer.count(b"HTTP/1.1 ") == 1, "one answer only"
-    error = json.loads(body)["error"]
+    error = msgspec.json.decode(body)["error"]
     assert error["type"] == "invalid_request_error"
     assert error["message"]
-    # A bad chunk is seen when it comes, and by then a stream to the provider may have begun; it never gets a whole request.
+    # A bad chunk is seen when it comes; a stream to the provider may have begun, it never gets a whole request.
     assert [seen for seen in provider.requests() if not seen["aborted"]] == []
 
 

@@ -67,9 +67,13 @@ def test_continue_comes_after_admission(stack: Stack, peer: Peer, path: str) -> 
         ("/mistral/v1/responses", KEY, b"10", 503),
     ],
 )
-def test_no_continue_for_a_refusal(stack: Stack, peer: Peer, path: str, key: str, length: bytes, status: int) -> None:
+def test_no_continue_for_a_refusal(  # noqa: PLR0917 the table's columns
+    stack: Stack, peer: Peer, path: str, key: str, length: bytes, status: int
+) -> None:
     """A refused client is told so instead of being asked for its body, and the connection ends."""
-    head = request(path, key=key, headers=EXPECT, close=False).replace(b"Content-Length: 0", b"Content-Length: " + length)
+    head = request(path, key=key, headers=EXPECT, close=False).replace(
+        b"Content-Length: 0", b"Content-Length: " + length
+    )
     with stack.connect() as client:
         client.sendall(head)
         reply = read_all(client)
@@ -87,8 +91,10 @@ def test_no_continue_for_a_refusal(stack: Stack, peer: Peer, path: str, key: str
     ],
 )
 @pytest.mark.parametrize("key", [KEY, BYO_KEY])
-def test_answers_without_a_body(stack: Stack, peer: Peer, key: str, status: bytes, lines: bytes, kept: bytes) -> None:
-    """204 and 304 end with their head, whatever it declares: the next answer on the connection is the next request's."""
+def test_answers_without_a_body(  # noqa: PLR0917 the table's columns
+    stack: Stack, peer: Peer, key: str, status: bytes, lines: bytes, kept: bytes
+) -> None:
+    """204 and 304 end with their head, whatever it declares; what follows is the next request's answer."""
     with stack.connect() as client:
         client.sendall(request(PATH, chat(), key=key, close=False))
         line = peer.accept()
@@ -202,7 +208,8 @@ def test_an_empty_body(stack: Stack, peer: Peer) -> None:
         for data in (
             request(path, close=False),
             request(path, close=False).replace(b"Content-Length: 0\r\n", b""),
-            request(path, headers=("Transfer-Encoding: chunked",), close=False).replace(b"Content-Length: 0\r\n", b"") + LAST_CHUNK,
+            request(path, headers=("Transfer-Encoding: chunked",), close=False).replace(b"Content-Length: 0\r\n", b"")
+            + LAST_CHUNK,
         ):
             with stack.connect() as client:
                 client.sendall(data)

@@ -129,7 +129,9 @@ def test_a_compressed_error(stack: Stack, peer: Peer, framing: str) -> None:
     body = gzip.compress(ERROR % POOL_KEY)
     fields = b"Content-Length: %d\r\n\r\n" % len(body) if framing == "length" else b"Transfer-Encoding: chunked\r\n\r\n"
     rest = body if framing == "length" else b"%x\r\n%b\r\n" % (len(body), body) + LAST_CHUNK
-    _, _, reply = served(stack, peer, request(PATH, chat()), answer=REFUSED + b"Content-Encoding: gzip\r\n" + fields + rest)
+    _, _, reply = served(
+        stack, peer, request(PATH, chat()), answer=REFUSED + b"Content-Encoding: gzip\r\n" + fields + rest
+    )
     assert reply.startswith(b"HTTP/1.1 401 ")
     received = reply.partition(b"\r\n\r\n")[2]
     plain = unchunked(received) if b"transfer-encoding" in reply.lower() else received

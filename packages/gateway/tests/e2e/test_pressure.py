@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ from stack import BYO_KEY, KEY, WAIT_S, Stack, chat, read_all, request
 from talk import LAST_CHUNK, read_reply, read_until, values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
+    from collections.abc import Generator, Iterator
 
 pytestmark = pytest.mark.e2e
 PATH = "/openai/v1/responses"
@@ -57,7 +57,7 @@ def resident(stack: Stack, field: str = "VmRSS") -> int:
 
 
 @contextlib.contextmanager
-def grows_little(stack: Stack) -> Iterator[None]:
+def grows_little(stack: Stack) -> Generator[None]:
     """Fail where the gateway at any time had 8 MiB more in memory than before."""
     Path(f"/proc/{stack.process.pid}/clear_refs").write_text("5")
     before = resident(stack)
@@ -157,7 +157,7 @@ def test_the_largest_body_up(stack: Stack, peer: Peer, key: str) -> None:
 
 @pytest.mark.parametrize("path", [PATH, CHAT])
 def test_a_slow_client_slows_the_provider(stack: Stack, peer: Peer, path: str) -> None:
-    """Of 200 MiB for a client that does not read, the provider can send what the kernel holds; then all of it comes."""
+    """Of 200 MiB for a client that does not read the provider can send what the kernel holds; later all of it comes."""
     size = 200 * MIB // len(CHUNK) * len(CHUNK)
     with stack.connect() as client:
         line = begun(client, peer, request(path, chat(stream=True)))
@@ -173,7 +173,7 @@ def test_a_slow_client_slows_the_provider(stack: Stack, peer: Peer, path: str) -
 
 @pytest.mark.parametrize("key", [KEY, BYO_KEY])
 def test_a_slow_provider_slows_the_client(stack: Stack, peer: Peer, key: str) -> None:
-    """Of 100 MiB for a provider that does not read, the client can send what the kernel holds; then all of it arrives."""
+    """Of 100 MiB for a provider that does not read the client can send what the kernel holds; later all arrive."""
     with stack.connect() as client:
         head = request(PATH, key=key).replace(b"Content-Length: 0", b"Content-Length: %d" % CAP)
         line = begun(client, peer, head)
@@ -207,7 +207,7 @@ def test_a_chunked_body_above_the_cap(stack: Stack, peer: Peer, path: str) -> No
 
 
 def test_the_budget_of_collected_bodies() -> None:
-    """Chat bodies that wait are counted together: above the budget 503 with Retry-After, and what ends is given back."""
+    """Chat bodies that wait are counted together: above the budget 503 with Retry-After, what ends is given back."""
     with played(config="max_buffered_body_bytes = 100000") as (stack, peer):
         body = chat(text="x" * 60_000)
 

@@ -224,4 +224,3 @@ def test_a_closing_provider_is_not_reused(stack: Stack, peer: Peer) -> None:
             line.answer(head=JSON_HEAD + b"Connection: close\r\n")
             assert values(read_reply(client), b"connection") == []
             assert line.closed()
-

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import openai
 import pytest
-from stack import BYO_KEY, KEY, POOL_KEYS, Provider, Stack, running
+from stack import BYO_KEY, KEY, POOL_KEYS, Provider, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_chat_stream_with_usage(oai: openai.OpenAI, stack: Stack) -> None:
 def test_responses(oai: openai.OpenAI, stack: Stack) -> None:
     """Responses, whole and streamed, parse and are metered alike."""
     whole = oai.responses.create(model="gpt-x", input="hello")
-    completed = [event for event in oai.responses.create(model="gpt-x", input="hello", stream=True)][-1]
+    completed = list(oai.responses.create(model="gpt-x", input="hello", stream=True))[-1]
     assert completed.type == "response.completed"
     rows = stack.rows(2)
     for row, usage in zip(rows, (whole.usage, completed.response.usage), strict=True):
@@ -164,46 +164,52 @@ def raised(call: Any) -> Any:
 FORGED = KEY[:-2] + "AA"
 
 
-@pytest.mark.parametrize(
-    ("key", "path", "openai_error", "anthropic_error", "message"),
-    [
-        (FORGED, "", openai.AuthenticationError, anthropic.AuthenticationError, "invalid API key"),
-        ("bai_v9.x", "", openai.AuthenticationError, anthropic.AuthenticationError, "invalid API key"),
-        (KEY, "/nobody", openai.NotFoundError, anthropic.NotFoundError, "unknown provider"),
-        (KEY, "/openai/v1/files?", openai.NotFoundError, anthropic.NotFoundError, "endpoint not available"),
-        (KEY, "/mistral/v1", openai.InternalServerError, anthropic.ServiceUnavailableError, "no provider key"),
-        (KEY, "/openai//v1", openai.BadRequestError, anthropic.BadRequestError, "empty segment"),
-    ],
-)
-def test_gateway_errors_are_typed(
-    stack: Stack, key: str, path: str, openai_error: Any, anthropic_error: Any, message: str
-) -> None:
+def chat_error(stack: Stack, path: str, key: str, model: str = "x") -> openai.APIStatusError:
+    """What the OpenAI SDK raises for a chat completion."""
+    with openai.OpenAI(base_url=f"{stack.url}{path}", api_key=key, max_retries=0) as client:
+        error = raised(lambda: client.chat.completions.create(model=model, messages=HELLO))
+    assert isinstance(error, openai.APIStatusError)
+    return error
+
+
+def message_error(stack: Stack, path: str, key: str, model: str = "x") -> anthropic.APIStatusError:
+    """What the Anthropic SDK raises for a message."""
+    with anthropic.Anthropic(base_url=f"{stack.url}{path}", api_key=key, max_retries=0) as claude:
+        error = raised(lambda: claude.messages.create(model=model, max_tokens=5, messages=HELLO))
+    assert isinstance(error, anthropic.APIStatusError)
+    return error
+
+
+REFUSED: list[tuple[str, str, Any, Any, str]] = [
+    (FORGED, "", openai.AuthenticationError, anthropic.AuthenticationError, "invalid API key"),
+    ("bai_v9.x", "", openai.AuthenticationError, anthropic.AuthenticationError, "invalid API key"),
+    (KEY, "/nobody", openai.NotFoundError, anthropic.NotFoundError, "unknown provider"),
+    (KEY, "/openai/v1/files?", openai.NotFoundError, anthropic.NotFoundError, "endpoint not available"),
+    (KEY, "/mistral/v1", openai.InternalServerError, anthropic.ServiceUnavailableError, "no provider key"),
+    (KEY, "/openai//v1", openai.BadRequestError, anthropic.BadRequestError, "empty segment"),
+]
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=[row[4] for row in REFUSED])
+def test_gateway_errors_are_typed(stack: Stack, row: tuple[str, str, Any, Any, str]) -> None:
     """Each refusal raises the SDK's own exception with the gateway's text and a request id."""
-    with openai.OpenAI(base_url=f"{stack.url}{path or '/openai/v1'}", api_key=key, max_retries=0) as client:
-        error = raised(lambda: client.chat.completions.create(model="x", messages=HELLO))
-    assert type(error) is openai_error
-    assert message in str(error)
-    assert error.response.headers["x-beyond-request-id"]
-    with anthropic.Anthropic(base_url=f"{stack.url}{path or '/anthropic'}", api_key=key, max_retries=0) as client:
-        error = raised(lambda: client.messages.create(model="x", max_tokens=5, messages=HELLO))
-    assert type(error) is anthropic_error
-    assert message in str(error)
+    key, path, openai_error, anthropic_error, message = row
+    ours = chat_error(stack, path or "/openai/v1", key)
+    assert type(ours) is openai_error
+    assert message in str(ours)
+    assert ours.response.headers["x-beyond-request-id"]
+    theirs = message_error(stack, path or "/anthropic", key)
+    assert type(theirs) is anthropic_error
+    assert message in str(theirs)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 529])
 def test_provider_errors_pass(stack: Stack, status: int) -> None:
     """A provider's error reaches both SDKs with its status, body and Retry-After; the row says upstream_error."""
-    with openai.OpenAI(base_url=f"{stack.url}/openai/v1", api_key=KEY, max_retries=0) as client:
-        error = raised(lambda: client.chat.completions.create(model=f"mock:status={status},retry_after=3", messages=HELLO))
-    assert isinstance(error, openai.APIStatusError)
+    error = chat_error(stack, "/openai/v1", KEY, f"mock:status={status},retry_after=3")
     assert error.status_code == status
     assert error.response.headers.get("retry-after") == "3"
-    with anthropic.Anthropic(base_url=f"{stack.url}/anthropic", api_key=KEY, max_retries=0) as client:
-        error = raised(
-            lambda: client.messages.create(model=f"mock:status={status}", max_tokens=5, messages=HELLO)
-        )
-    assert isinstance(error, anthropic.APIStatusError)
-    assert error.status_code == status
+    assert message_error(stack, "/anthropic", KEY, f"mock:status={status}").status_code == status
     assert [(row["outcome"], row["upstream_status"]) for row in stack.rows(2)] == [("upstream_error", status)] * 2
 
 
@@ -225,12 +231,10 @@ def test_missing_key(stack: Stack) -> None:
     assert b'{"error":{"message":"missing API key","type":"authentication_error"}}' in answer
 
 
-def test_cut_stream_raises() -> None:
-    """A stream cut by the provider raises in both SDKs: it never looks complete."""
-    with running() as (stack, _):
-        with openai.OpenAI(base_url=f"{stack.url}/openai/v1", api_key=KEY, max_retries=0) as client, pytest.raises(Exception) as caught:
-            list(client.chat.completions.create(model="mock:cut=300", messages=HELLO, stream=True))
-        assert isinstance(caught.value, openai.APIConnectionError)
-        row = stack.rows()[0]
-        assert row["outcome"] == "cut_short"
-        assert row["usage_estimated"]
+def test_cut_stream_raises(oai: openai.OpenAI, stack: Stack) -> None:
+    """A stream cut by the provider raises in the SDK: it never looks complete."""
+    error = raised(lambda: list(oai.chat.completions.create(model="mock:cut=300", messages=HELLO, stream=True)))
+    assert isinstance(error, openai.APIConnectionError)
+    row = stack.rows()[0]
+    assert row["outcome"] == "cut_short"
+    assert row["usage_estimated"]

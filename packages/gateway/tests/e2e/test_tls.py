@@ -15,7 +15,7 @@ from stack import KEY, POOL_KEYS, Provider, Stack, chat, request
 from talk import read_reply, values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
@@ -31,7 +31,7 @@ class TlsPeer(Peer):
         self.ca_file = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_file))
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert(name).configure_cert(self.context)
+        authority.issue_cert(name).configure_cert(self.context)  # pyright: ignore[reportUnknownMemberType] an optional package
         self.context.set_alpn_protocols(["h2", "http/1.1"])
         self.names: list[str | None] = []
         self.context.sni_callback = lambda _socket, name, _context: self.names.append(name)
@@ -66,7 +66,9 @@ class TlsPeer(Peer):
 
 
 @contextlib.contextmanager
-def behind_tls(folder: Path, config: str, name: str = "localhost", host: str = "localhost") -> Iterator[tuple[Stack, TlsPeer]]:
+def behind_tls(
+    folder: Path, config: str, name: str = "localhost", host: str = "localhost"
+) -> Generator[tuple[Stack, TlsPeer]]:
     """Give a gateway before a TLS peer whose certificate is for `name` and whose configured host is `host`."""
     peer = TlsPeer(folder, name)
     try:

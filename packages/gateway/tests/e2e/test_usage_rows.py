@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from beyond_wire.testing.streams import STREAMS, Stream
 from peer import JSON_HEAD, SSE_HEAD, Peer, played
 from stack import KEY, Stack, chat, read_all, request, wait_for
 from talk import served
+
+from beyond_wire.testing.streams import STREAMS, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +53,8 @@ def peer(_both: tuple[Stack, Peer]) -> Peer:
 
 def ask(stream: Stream, key: str = KEY) -> bytes:
     """A request whose answer is read in the stream's dialect."""
-    if stream.dialect == "anthropic":
-        path = MESSAGES
-    else:
-        path = RESPONSES if "responses" in stream.name else CHAT
+    openai_path = RESPONSES if "responses" in stream.name else CHAT
+    path = MESSAGES if stream.dialect == "anthropic" else openai_path
     more: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if stream.sse else {}
     return request(path, chat("asked", WORDS, **more), key=key)
 
@@ -121,7 +120,7 @@ COMPRESSED = (
 @pytest.mark.parametrize("coding", [b"gzip", b"GZIP", b"x-gzip"])
 @pytest.mark.parametrize("name", COMPRESSED)
 def test_a_compressed_answer(stack: Stack, peer: Peer, name: str, coding: bytes) -> None:
-    """A provider that compresses although identity was asked for is metered exactly, and its bytes pass as they came."""
+    """A provider that compresses although identity was asked for is metered exactly; its bytes pass as they came."""
     stream = BY_NAME[name]
     _, _, reply = served(stack, peer, ask(stream), answer=told(stream, coding))
     assert gzip.compress(stream.body)[10:] in reply
@@ -133,17 +132,13 @@ def test_a_compressed_answer(stack: Stack, peer: Peer, name: str, coding: bytes)
 # An event with something that the client can see.
 DELTA = re.compile(rb'"content":"|"text_delta"|output_text\.delta')
 CUT = ("chat-openai-include-usage", "anthropic-cumulative-delta", "responses-completed")
-POINTS = [
-    (name, count)
-    for name in CUT
-    for count in range(1, BY_NAME[name].body.count(b"\n\n") + 1)
-]
+POINTS = [(name, count) for name in CUT for count in range(1, BY_NAME[name].body.count(b"\n\n") + 1)]
 
 
 @pytest.mark.parametrize("who", ["provider", "client"])
 @pytest.mark.parametrize(("name", "count"), POINTS)
 def test_a_stream_cut_behind_any_event(stack: Stack, peer: Peer, name: str, count: int, who: str) -> None:
-    """Whoever hangs up behind whichever event: one row, at least a token for each delta, exact once the counts came."""
+    """Whoever hangs up behind any event: one row, at least a token for each delta, exact once the counts came."""
     stream = BY_NAME[name]
     events = [part + b"\n\n" for part in stream.body.split(b"\n\n")][:count]
     with stack.connect() as client:

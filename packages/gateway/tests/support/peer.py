@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stack import WAIT_S, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -115,7 +115,7 @@ class Peer:
 
 
 @contextlib.contextmanager
-def played(**options: Any) -> Iterator[tuple[Stack, Peer]]:
+def played(**options: Any) -> Generator[tuple[Stack, Peer]]:
     """Give a gateway whose every provider is one hand-played peer."""
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer()

@@ -1,7 +1,7 @@
 """A real gateway process before a real provider process, for tests that open sockets.
 
-`Stack` starts both, knows their ports, gives raw sockets and SDK base URLs, and reads rows and diagnostics. A test may ask
-the provider what it received.
+`Stack` starts both, knows their ports, gives raw sockets and SDK base URLs, and reads rows and diagnostics. A test may
+ask the provider what it received.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 SEED = b"\x07" * 32
 PUBLIC_KEY = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
@@ -59,8 +61,8 @@ class Provider:
 
     def _admin(self, method: str, page: str) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_mock/{page}", method=method)
-        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
-            return json.loads(answer.read() or b"null")
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - our own http address
+            return msgspec.json.decode(answer.read() or b"null")
 
     def requests(self) -> list[dict[str, Any]]:
         """What it received, oldest first."""
@@ -114,13 +116,14 @@ class Stack:
 
     def log(self) -> list[dict[str, Any]]:
         """Diagnostics so far."""
-        return [json.loads(line) for line in self.log_path.read_text().splitlines() if line.endswith("}")]
+        return [msgspec.json.decode(line) for line in self.log_path.read_text().splitlines() if line.endswith("}")]
 
     def rows(self, count: int = 1) -> list[dict[str, Any]]:
         """The fields of the usage rows, once there are `count`."""
 
         def read() -> list[dict[str, Any]]:
-            rows = [json.loads(line)["fields"] for line in self.rows_path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            lines = self.rows_path.read_text().splitlines(keepends=True)
+            rows = [msgspec.json.decode(line)["fields"] for line in lines if line.endswith("\n")]
             return rows if len(rows) >= count else []
 
         return wait_for(read, f"{count} usage rows") if count else read()
@@ -132,7 +135,7 @@ class Stack:
         self._files[0].seek(0)
 
     @contextlib.contextmanager
-    def connect(self) -> Iterator[socket.socket]:
+    def connect(self) -> Generator[socket.socket]:
         """Give a raw connection to the gateway."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -199,7 +202,7 @@ def chat(model: str = "gpt-x", text: str = "hello there", **more: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def running(**options: Any) -> Iterator[tuple[Stack, Provider]]:
+def running(**options: Any) -> Generator[tuple[Stack, Provider]]:
     """Give a gateway before an embedded provider, both processes, and stop them."""
     with tempfile.TemporaryDirectory() as folder:
         provider = Provider()
