@@ -25,7 +25,8 @@ _CHOICES = rb'"choices"' + _GAP + rb":" + _GAP + rb"\[" + _GAP
 _empty_list = re.compile(rb"\[" + _GAP + rb"\]").search  # a fifth of the time of the next one, and nearly always enough
 _no_choices = re.compile(_CHOICES + rb"\]").search
 _some_choices = re.compile(_CHOICES + rb'[{\["\-0-9tfn]').search
-_not_an_object = re.compile(rb"(?:(?!data:)[^\r\n]*+[\r\n]++)*+data:[ \t]*+[^ \t\r\n{]").match
+# One line end a turn keeps this linear without a possessive group, which CPython 3.11.2 matches wrongly (gh-106052).
+_not_an_object = re.compile(rb"(?:(?!data:)[^\r\n]*+[\r\n])*data:[ \t]*+[^ \t\r\n{]").match
 _event_end = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)").search
 _line_ends = re.compile(rb"[\r\n]*+").match
 _data_lines = re.compile(rb"(?:^|(?<=[\r\n]))data:([^\r\n]*)").findall
