@@ -26,6 +26,8 @@ model, reads the usage and writes a row. The proxy has one core to itself, load 
 from nginx as the mock; streams come from `sse_mock.py`, which writes each event by itself and serves both proxies
 alike: it is the limit of requests a second there, so that CPU is the figure to compare. A ratio is the median of each
 run divided by its neighbour in time; CPU is user and system time of the proxy's processes from /proc.
+
+Where a target is missed, `docs/decisions/0011-where-the-time-goes.md` says why.
 """
 
 
