@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sysconfig
 from importlib import metadata
 from pathlib import Path
 
@@ -57,9 +56,8 @@ def load_average() -> str:
 
 
 def _python_build() -> str:
-    """Whether the interpreter was built with profile-guided optimisation, which makes it a third faster or more."""
-    arguments = str(sysconfig.get_config_var("CONFIG_ARGS"))
-    return "optimised build" if "--enable-optimizations" in arguments else "build without --enable-optimizations"
+    """What built the interpreter, and when: builds of one version differ by a fifth in speed."""
+    return f"{platform.python_compiler()}, {platform.python_build()[1]}"
 
 
 def _cpu_model() -> str:
