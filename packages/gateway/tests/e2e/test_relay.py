@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,14 +106,21 @@ def test_two_events_in_one_read(stack: Stack, peer: Peer, path: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000])
 @pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
-def test_odd_chunks_with_the_usage_event_hidden(stack: Stack, peer: Peer, size: int, ends: bytes) -> None:
-    """However a stream is cut into chunks, the client gets all of it but the event it did not ask for."""
+@pytest.mark.parametrize("read", [0, 23], ids=["one read", "many reads"])
+def test_odd_chunks_with_the_usage_event_hidden(stack: Stack, peer: Peer, size: int, ends: bytes, read: int) -> None:
+    """However a stream is cut into chunks, and those into reads, the client gets all of it but the event it did not ask for."""
     before = b": hi\n\n" + event("one") + event('choices\\":[] usage')
     hidden, done = b"data: " + USAGE + b"\n\n", b"data: [DONE]\n\n"
     stream = (before + hidden + done).replace(b"\n", ends)
     cuts = [stream[at : at + size] for at in range(0, len(stream), size)]
-    answer = SSE_HEAD + b"".join(b"%x;n=1\r\n%b\r\n" % (len(cut), cut) for cut in cuts) + LAST_CHUNK
-    _, _, reply = served(stack, peer, request(CHAT, STREAM), answer=answer)
+    answer = b"".join(b"%x;n=1\r\n%b\r\n" % (len(cut), cut) for cut in cuts) + LAST_CHUNK
+    with stack.connect() as client:
+        line = begun(client, peer, request(CHAT, STREAM))
+        line.send(SSE_HEAD)
+        for at in range(0, len(answer), read or len(answer)):
+            line.send(answer[at : at + (read or len(answer))])
+            time.sleep(0.0005)  # long enough for most pieces to be a read of their own; none has to be
+        reply = read_all(client)
     assert unchunked(reply.partition(b"\r\n\r\n")[2]) == (before + done).replace(b"\n", ends)
     assert stack.rows()[0]["output_tokens"] == 3
 
