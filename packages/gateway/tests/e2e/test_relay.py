@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from peer import JSON_HEAD, SSE_HEAD, USAGE, Line, Peer, played
 from stack import BYO_KEY, KEY, Stack, chat, read_all, request
-from talk import LAST_CHUNK, answers, read_reply, read_until, served, unchunked, values
+from talk import LAST_CHUNK, answers, read_reply, read_until, unchunked, values
 
 if TYPE_CHECKING:
     import socket
@@ -108,7 +108,7 @@ def test_two_events_in_one_read(stack: Stack, peer: Peer, path: str) -> None:
 @pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("read", [0, 23], ids=["one read", "many reads"])
 def test_odd_chunks_with_the_usage_event_hidden(stack: Stack, peer: Peer, size: int, ends: bytes, read: int) -> None:
-    """However a stream is cut into chunks, and those into reads, the client gets all of it but the event it did not ask for."""
+    """However a stream is cut into chunks and reads, the client gets all but the event it did not ask for."""
     before = b": hi\n\n" + event("one") + event('choices\\":[] usage')
     hidden, done = b"data: " + USAGE + b"\n\n", b"data: [DONE]\n\n"
     stream = (before + hidden + done).replace(b"\n", ends)
