@@ -190,3 +190,22 @@ def test_a_stalled_client_times_out_after_the_write_timeout() -> None:
         play.ticks(59.0).client_stays().ticks(1.0).client_closes().one_row(outcome="timeout")
         play.client_rest()
         play.upstream_rest()
+
+
+def test_both_sides_fall_silent_in_an_early_answer() -> None:
+    """A provider that answers before the body is whole, and then says no more, is cut when its time is over."""
+    request = post(b"/openai/v1/responses", b"x" * 100)
+    with Play() as play:
+        play.client_sends(request[:-9])
+        play.upstream_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").ticks(599.0)
+        play.client_stays().ticks(1.0).client_closes().upstream_closes().one_row(outcome="timeout")
+        play.client_rest()
+        play.upstream_rest()
+
+
+def test_a_body_that_trickles_for_ever() -> None:
+    """A client that is still sending when the whole exchange's time is over is told that its body took too long."""
+    request = post(CHAT_PATH, b"x" * 100)
+    with Play(request_max_secs=100.0) as play:
+        play.client_sends(request[:-9]).ticks(50.0).client_sends(request[-9:-5]).ticks(50.0)
+        play.client_gets_error(408, "request body timed out").one_row(outcome="timeout")

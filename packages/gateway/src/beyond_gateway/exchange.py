@@ -367,9 +367,9 @@ class Exchange:
         self._quiet_s += seconds
         config = self._gateway.config
         if self._gateway.now() - self._started >= config.request_max_secs:
-            self._time_out(errors.UPSTREAM_TIMED_OUT)
-        elif not self._request_done and not self._client.valve.closed:
-            if self._quiet_s >= BODY_IDLE_S and self._response is None:
+            self._time_out(errors.UPSTREAM_TIMED_OUT if self._request_done else errors.BODY_TIMED_OUT)
+        elif not self._request_done and self._response is None and not self._client.valve.closed:
+            if self._quiet_s >= BODY_IDLE_S:
                 self._time_out(errors.BODY_TIMED_OUT)
         elif self._stage is _RELAY and self._upstream is not None:
             stalled = self._upstream.valve.closed or self._client.valve.closed
