@@ -65,7 +65,7 @@ def test_any_chunking_gives_what_the_whole_would(key: bytes, body: bytes, cuts: 
         held = body[len(out) : end]
         assert len(held) < len(key)
         assert key.startswith(held)
-    out += scrub.flush()
+    out += scrub.finish()
     assert overwrite(body, key) == out
 
 
@@ -75,14 +75,14 @@ def test_nothing_is_held_that_cannot_begin_the_key() -> None:
     assert scrub.feed(b'{"error":"no"}') == b'{"error":"no"}'
     assert scrub.feed(b"sk-pro") == b""
     assert scrub.feed(b"digal") == b"sk-prodigal"
-    assert scrub.flush() == b""
+    assert scrub.finish() == b""
 
 
 def test_an_echoed_key_leaves_as_stars_even_byte_by_byte() -> None:
     """A provider that echoes the key in one-byte chunks is overwritten all the same."""
     scrub = PoolKeyScrub(KEY)
     body = b"Incorrect API key: " + KEY + b"."
-    out = b"".join(scrub.feed(body[i : i + 1]) for i in range(len(body))) + scrub.flush()
+    out = b"".join(scrub.feed(body[i : i + 1]) for i in range(len(body))) + scrub.finish()
     assert out == b"Incorrect API key: " + b"*" * len(KEY) + b"."
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
 from beyond_gateway import errors
@@ -31,23 +32,6 @@ DISCARD_BYTES: Final = 64 * 1024
 """Unread body that is read and thrown away to keep a connection; above it a new connection is cheaper."""
 LINGER_S: Final = 2.0
 """Seconds in which a client that is still sending may read the answer before the connection goes."""
-
-_REASONS: Final = {
-    400: b"Bad Request",
-    401: b"Unauthorized",
-    402: b"Payment Required",
-    403: b"Forbidden",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    408: b"Request Timeout",
-    413: b"Content Too Large",
-    414: b"URI Too Long",
-    429: b"Too Many Requests",
-    431: b"Request Header Fields Too Large",
-    502: b"Bad Gateway",
-    503: b"Service Unavailable",
-    504: b"Gateway Timeout",
-}
 
 
 class ClientConnection(asyncio.Protocol):
@@ -238,7 +222,7 @@ class ClientConnection(asyncio.Protocol):
             close = True
         if close:
             extra += b"connection: close\r\n"
-        status_line = b"%d %b" % (refusal.status, _REASONS[refusal.status])
+        status_line = f"{refusal.status} {HTTPStatus(refusal.status).phrase}".encode()
         self._transport.write(answer(status_line, errors.body(refusal), request_id, extra))
         self.response_done(close=close)
 

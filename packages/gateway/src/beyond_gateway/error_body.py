@@ -23,6 +23,6 @@ class CompressedErrorScrub:
         """Return the decoded, scrubbed bytes that may go to the client now. Raises nothing."""
         return b"".join(self._scrub.feed(piece) for piece in self._inflater.feed(chunk))
 
-    def flush(self) -> bytes:
+    def finish(self) -> bytes:
         """Return what is held, at the end of the body."""
-        return self._scrub.flush()
+        return self._scrub.finish()

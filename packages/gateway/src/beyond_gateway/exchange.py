@@ -69,7 +69,6 @@ class Exchange:
         "_admitted",
         "_asked",
         "_attached_at",
-        "_attempts",
         "_buffered",
         "_client",
         "_closes",
@@ -116,7 +115,6 @@ class Exchange:
         # The provider's side.
         self._upstream: UpstreamConnection | None = None
         self._replay: list[bytes] | None = []
-        self._attempts = 0
         self._attached_at = 0.0
         self._reused = False
         # The response on its way back.
@@ -246,17 +244,18 @@ class Exchange:
         self._client.valve.go(NOT_CONNECTED)
         if not self._corked:
             upstream.write(b"".join(self._replay or ()))
+            self._replay = self._replay if reused else None
         if not self._client.writable:
             upstream.valve.stop(FAR_SIDE_FULL)
 
     def _send(self, raw: bytes) -> None:
-        """Send a piece of the body on, and keep a reference while it may have to be sent again."""
+        """Send a piece of the body on; keep a reference while it may have to be sent again, on another connection."""
         corked, self._corked = self._corked, False
         if self._replay is not None:
             self._replay.append(raw)
         if self._stage is _RELAY and self._upstream is not None:
             self._upstream.write(b"".join(self._replay or (raw,)) if corked else raw)
-            if self._received > retry.KEPT_BYTES:
+            if not self._reused or self._received > retry.KEPT_BYTES:
                 self._replay = None
         elif self._received > HIGH_WATER_BYTES:
             self._client.valve.stop(NOT_CONNECTED)
@@ -343,11 +342,9 @@ class Exchange:
         attempt = retry.Attempt(
             reused=self._reused and silent,
             held=self._replay is not None,
-            attempts=self._attempts,
             seconds=self._gateway.now() - self._attached_at,
         )
         if retry.may_send_again(attempt):
-            self._attempts += 1
             self._stage = _CONNECT
             self._connect(admitted, fresh=True)
             return

@@ -71,14 +71,14 @@ class PoolKeyScrub:
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Bytes that may go to the client now; what is held comes with a later call or with `flush`."""
+        """Bytes that may go to the client now; what is held comes with a later call or with `finish`."""
         # split() matches leftmost first, as replace() does; only what follows the last match may begin another.
         *before, rest = (self._held + chunk).split(self._key)
         keep = self._prefix_at_end(rest)
         self._held = rest[len(rest) - keep :]
         return self._stars.join([*before, rest[: len(rest) - keep]])
 
-    def flush(self) -> bytes:
+    def finish(self) -> bytes:
         """Bytes still held, at the end of the body: they turned out to be no key."""
         held, self._held = self._held, b""
         return held

@@ -21,16 +21,15 @@ STALE_WITHIN_S: Final = 1.0
 class Attempt(NamedTuple):
     """One sending that got no byte of an answer.
 
-    On which kind of connection it went, whether every byte sent is still held, how often it was sent again before, and
-    how many seconds after it was sent the connection was lost.
+    On which kind of connection it went, whether every byte sent is still held, and how many seconds after it was sent
+    the connection was lost.
     """
 
     reused: bool
     held: bool
-    attempts: int
     seconds: float
 
 
 def may_send_again(attempt: Attempt) -> bool:
-    """Return whether the request goes out once more, on a fresh connection."""
-    return attempt.reused and attempt.held and not attempt.attempts and attempt.seconds <= STALE_WITHIN_S
+    """Return whether the request goes out once more: on a fresh connection, so that there is no third time."""
+    return attempt.reused and attempt.held and attempt.seconds <= STALE_WITHIN_S

@@ -43,7 +43,7 @@ class Rewriter:
         if edit is not None:
             data = edit.feed(data)
             if reader.done:
-                data += edit.finish() if isinstance(edit, UsageEventFilter) else edit.flush()
+                data += edit.finish()
         self._aligned = self._chunked and isinstance(reader, ChunkedReader) and reader.between_chunks
         if not self._chunked:
             return data
