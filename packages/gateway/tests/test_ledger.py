@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from exchanges import COMPLETION, DELTA, USAGE_EVENT
 
-from beyond_gateway.ledger import Ledger
+from beyond_gateway.ledger import KEPT_PROMPTS_BYTES, Ledger, PromptBudget
 from beyond_gateway.managed_key import Identity
 from beyond_gateway.providers import BUILT_IN
 from beyond_gateway.request_scan import HELD_BYTES
@@ -27,8 +27,10 @@ START = (
 TEXT = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"hi"}}\n\n'
 
 
-def ledger(route: Route = OPENAI, *, free: bool = False, key_id: int | None = None) -> Ledger:
-    return Ledger(route, Identity(1, 11, 22, key_id), 100.0, free=free)
+def ledger(
+    route: Route = OPENAI, *, free: bool = False, key_id: int | None = None, prompts: PromptBudget | None = None
+) -> Ledger:
+    return Ledger(route, Identity(1, 11, 22, key_id), 100.0, prompts or PromptBudget(), free=free)
 
 
 def row_of(book: Ledger, outcome: Outcome = "ok", now: float = 101.5) -> dict[str, Any]:
@@ -122,12 +124,14 @@ def test_a_stream_whose_usage_came_is_not_estimated_when_it_is_cut() -> None:
     assert (row["input_tokens"], row["output_tokens"], row["usage_estimated"]) == (9, 4, False)
 
 
-@pytest.mark.parametrize("size", [20_000, HELD_BYTES + 5])
+@pytest.mark.parametrize("room", [KEPT_PROMPTS_BYTES, 0])
+@pytest.mark.parametrize("size", [20_000, 200_000, HELD_BYTES + 5])
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_long_prompt_is_still_estimated_when_its_bytes_are_gone(size: int, *, whole: bool) -> None:
-    """The text is counted before it is let go; above a mebibyte its beginning is the lower bound."""
+def test_a_long_prompt_is_still_estimated_when_its_bytes_are_gone(size: int, room: int, *, whole: bool) -> None:
+    """Kept prompts are counted whole; without room, and above a mebibyte, their beginning is the lower bound."""
     body = b'{"model":"m","messages":[{"role":"user","content":"%b"}]}' % (b"x" * size)
-    book = ledger()
+    prompts = PromptBudget(room)
+    book = ledger(prompts=prompts)
     if whole:
         book.request_body(body)
     else:
@@ -137,8 +141,23 @@ def test_a_long_prompt_is_still_estimated_when_its_bytes_are_gone(size: int, *, 
     row = row_of(respond(book, DELTA + b"\n\n", sse=True), "cut_short")
     assert row["usage_estimated"]
     assert row["requested_model"] == "m"
-    counted = size if size < HELD_BYTES else 64 * 1024
+    assert prompts.room == room, "given back"
+    counted = size if room and size < HELD_BYTES else min(size, 64 * 1024)
     assert counted // 5 - 20 <= row["input_tokens"] <= size // 5
+
+
+def test_prompts_are_kept_within_their_budget() -> None:
+    """While a stream runs its prompt takes room; one that finds none is let go, and Anthropic's always is."""
+    body = b'{"model":"m","messages":[{"role":"user","content":"%b"}]}' % (b"x" * 30_000)
+    prompts = PromptBudget(len(body) + 10)
+    books = [ledger(route, prompts=prompts) for route in (OPENAI, OPENAI, ANTHROPIC)]
+    for book, first in zip(books, (DELTA, DELTA, START), strict=True):
+        book.request_body(body)
+        respond(book, first + b"\n\n", sse=True)
+        assert prompts.room == 10, "the first one's alone"
+    for book in books:
+        row_of(book, "cut_short")
+    assert prompts.room == len(body) + 10
 
 
 def test_errors_are_the_providers() -> None:

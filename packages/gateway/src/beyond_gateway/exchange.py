@@ -142,7 +142,7 @@ class Exchange:
             return
         self._admitted = verdict
         if verdict.identity is not None:
-            self._ledger = Ledger(verdict.route, verdict.identity, self._started, free=asked.free)
+            self._ledger = Ledger(verdict.route, verdict.identity, self._started, gateway.prompts, free=asked.free)
         if asked.head.expects_continue:
             self._client.write(_CONTINUE)
         if asked.holds_body and self._length:

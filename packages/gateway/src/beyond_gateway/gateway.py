@@ -12,6 +12,7 @@ from beyond_gateway.admit import Admitted, Rules, admit
 from beyond_gateway.asked import Heads
 from beyond_gateway.endpoints import Endpoints
 from beyond_gateway.lane import Lane
+from beyond_gateway.ledger import PromptBudget
 from beyond_gateway.managed_key import keyring
 from beyond_gateway.providers import build_table
 from beyond_gateway.retry import CONNECT_ATTEMPTS
@@ -46,6 +47,7 @@ class Gateway:
         self.clients: set[ClientConnection] = set()
         self.upstreams: set[UpstreamConnection] = set()
         self.dialling: set[asyncio.Task[None]] = set()
+        self.prompts = PromptBudget()
         self.in_flight = 0
         self.buffered_bytes = 0
         self.draining = False

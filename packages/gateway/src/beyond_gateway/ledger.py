@@ -21,12 +21,37 @@ if TYPE_CHECKING:
     from beyond_gateway.managed_key import Identity
     from beyond_gateway.route import Route
 
-KEPT_PROMPT_BYTES: Final = 16 * 1024
-"""Prompts up to this size stay in memory while a stream runs, in case it is cut; longer ones are counted and let go."""
+KEPT_PROMPTS_BYTES: Final = 64 * 1024 * 1024
+"""Prompts that a worker's open streams keep in memory, all together: those of 800 coding agents at 80 KB each."""
 COUNTED_PROMPT_BYTES: Final = 64 * 1024
-"""Bytes of a prompt above 1 MiB whose text is counted, a millisecond's work."""
+"""Bytes of a prompt whose text is counted where it is not kept: two milliseconds' work at most."""
 
 _NOTHING: Final = Metered(facts=None, model=None, estimated=False, error_event=False, parse_error=False)
+
+
+class PromptBudget:
+    """Room for the prompts of open streams, which only a cut stream needs again.
+
+    Counting a prompt's text takes up to 3 ms for the 80 KB of a coding agent, as much as twenty small requests, and
+    nearly every stream ends with its usage. So prompts are kept by reference, within a bound, and counted when a stream
+    is cut; without room their beginning is counted at once and the bytes are let go.
+    """
+
+    __slots__ = ("room",)
+
+    def __init__(self, room: int = KEPT_PROMPTS_BYTES) -> None:
+        self.room = room
+
+    def take(self, size: int) -> bool:
+        """Return whether `size` bytes may be kept; whoever keeps them gives them back."""
+        if size > self.room:
+            return False
+        self.room -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """End the keeping of `size` bytes."""
+        self.room += size
 
 
 class Ledger:
@@ -36,7 +61,9 @@ class Ledger:
         "_first_byte_at",
         "_free",
         "_identity",
+        "_kept",
         "_prompt_bytes",
+        "_prompts",
         "_received",
         "_route",
         "_scan",
@@ -46,8 +73,10 @@ class Ledger:
         "stream",
     )
 
-    def __init__(self, route: Route, identity: Identity, started: float, *, free: bool) -> None:
+    def __init__(self, route: Route, identity: Identity, started: float, prompts: PromptBudget, *, free: bool) -> None:
         self._free = free
+        self._prompts = prompts
+        self._kept = 0
         self._route = route
         self._identity = identity
         self._started = started
@@ -90,19 +119,20 @@ class Ledger:
         tap = self._tap
         if tap is None:
             raise RuntimeError("a response body without a head")
-        if self.stream and self._received > KEPT_PROMPT_BYTES:
-            self._let_prompt_go(piece)
+        if self.stream and self._prompt_bytes is None:
+            self._keep_prompt(piece)
         tap.feed(piece)
         return tap.feed
 
-    def _let_prompt_go(self, first: bytes) -> None:
-        """Count a long prompt, which the estimate of a cut stream may need, and let its bytes go while the stream runs.
-
-        Anthropic tells the input in its first event, so such a stream is not worth the count.
-        """
-        if self._prompt_bytes is None:
-            known = self._route.dialect == "anthropic" and first.find(b'"message_start"') >= 0
-            self._prompt_bytes = 0 if known else prompt_text_bytes(self._scan.held() or b"")
+    def _keep_prompt(self, first: bytes) -> None:
+        """Keep the prompt while the stream runs, or count it, or neither: Anthropic's first event tells the input."""
+        if self._route.dialect == "anthropic" and first.find(b'"message_start"') >= 0:
+            self._prompt_bytes = 0
+        elif self._prompts.take(self._received):
+            self._kept = self._received
+            return
+        else:
+            self._prompt_bytes = prompt_text_bytes((self._scan.held() or b"")[:COUNTED_PROMPT_BYTES])
         self._scan.release()
 
     def _prompt_text_bytes(self) -> int:
@@ -113,6 +143,8 @@ class Ledger:
     def row(self, request_id: str, outcome: Outcome, now: float) -> bytes | None:
         """Return the usage row as its line, or None for a free call whose provider reported no usage."""
         metered = self._meter(complete=outcome == "ok")
+        self._prompts.give_back(self._kept)
+        self._kept = 0
         if self._free and metered.facts is None:
             return None
         if outcome == "ok" and (metered.error_event or (self._status or 0) >= 400):
