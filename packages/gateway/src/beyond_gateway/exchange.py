@@ -21,13 +21,10 @@ from typing import TYPE_CHECKING, Final
 
 from beyond_gateway import errors, headers, retry
 from beyond_gateway.admit import BODY_CAP_BYTES
-from beyond_gateway.error_body import CompressedErrorScrub
 from beyond_gateway.errors import Refusal
 from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_CONNECTED
 from beyond_gateway.ledger import Ledger
-from beyond_gateway.redact import PoolKeyScrub
-from beyond_gateway.rewrite import plan_response
-from beyond_gateway.usage_event_filter import UsageEventFilter
+from beyond_gateway.rewrite import edit_of, plan_response
 from beyond_gateway.usage_request import ask_for_usage
 
 if TYPE_CHECKING:
@@ -284,22 +281,14 @@ class Exchange:
         self._response = head
         self._replay = None
         self._hold(0)
-        sse = head.values.get(b"content-type", b"").startswith(b"text/event-stream")
-        encoding = head.values.get(b"content-encoding", b"").strip().decode("latin-1")
         edit: Edit | None = None
         pool_key = self._admitted.pool_key if self._admitted is not None else None
         if pool_key is not None and self._ledger is not None:
-            self._ledger.response_head(head.status, sse=sse, encoding=encoding)
+            encoding = head.values.get(b"content-encoding", b"").strip().decode("latin-1")
+            self._ledger.response_head(head.status, sse=head.is_stream, encoding=encoding)
             self._look = self._first_look
             head.overwrite(pool_key.value)
-            plain = encoding in ("", "identity")
-            if head.status >= 400 and plain:
-                edit = PoolKeyScrub(pool_key.value)
-            elif head.status >= 400:
-                edit = CompressedErrorScrub(encoding, pool_key.value)
-                head.drop(b"content-encoding")
-            elif self._hides_usage and sse and plain:
-                edit = UsageEventFilter()
+            edit = edit_of(head, encoding, pool_key.value, hides_usage=self._hides_usage)
         plan = plan_response(self._asked.head.minor, head, reader, edit)
         self._rewriter = plan.rewriter
         self._ends_with_close = plan.ends_with_close

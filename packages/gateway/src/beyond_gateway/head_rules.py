@@ -158,6 +158,11 @@ class ResponseHead:
         self.length = UNTIL_CLOSE
         self.wants_close = False
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether the body is server-sent events."""
+        return self.values.get(b"content-type", b"").startswith(b"text/event-stream")
+
     def overwrite(self, secret: bytes) -> None:
         """Put stars where `secret` stands in a field or in the reason phrase."""
         stars = b"*" * len(secret)

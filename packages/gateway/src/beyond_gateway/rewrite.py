@@ -50,6 +50,20 @@ class Rewriter:
         return chunk(data) + b"0\r\n\r\n" if reader.done else chunk(data)
 
 
+def edit_of(head: ResponseHead, encoding: str, pool_key: bytes, *, hides_usage: bool) -> Edit | None:
+    """Return what must be done to the body of a managed response, None for nothing; may take a field out of `head`.
+
+    `encoding` is its content coding, `hides_usage` whether the client had not asked for the usage event of its stream.
+    """
+    plain = encoding in ("", "identity")
+    if head.status >= 400:
+        if plain:
+            return PoolKeyScrub(pool_key)
+        head.drop(b"content-encoding")
+        return CompressedErrorScrub(encoding, pool_key)
+    return UsageEventFilter() if hides_usage and plain and head.is_stream else None
+
+
 class ResponsePlan(NamedTuple):
     """How a response body reaches the client.
 

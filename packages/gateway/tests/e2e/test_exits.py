@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from peer import JSON_HEAD, SSE_HEAD, USAGE, Peer, played
 from stack import BYO_KEY, Stack, chat, read_all, read_answer, request, wait_for
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {"config": "read_timeout_secs = 1\nwrite_timeout_secs = 1"}
 EVENT = b'data: {"model":"m-1","choices":[{"delta":{"content":"hello "}}]}\n\n'
 PATH = "/openai/v1/responses"
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played(config="read_timeout_secs = 1\nwrite_timeout_secs = 1") as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    _both[0].forget_rows()
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 def one_row(stack: Stack, **expected: object) -> dict[str, Any]:

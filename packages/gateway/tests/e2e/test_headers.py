@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import pytest
-from peer import USAGE, Peer, played
+from peer import USAGE, Peer
 from stack import BYO_KEY, KEY, POOL_KEYS, Stack, chat, request
 from talk import fields, names, served, target, values
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {}
 PATH = "/openai/v1/responses"
 BODY = chat()
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played() as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 def bare(path: str, *lines: str, body: bytes = BODY, method: str = "POST") -> bytes:

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
-from peer import SSE_HEAD, Peer, played
+from peer import SSE_HEAD, Peer
 from stack import BYO_KEY, KEY, Stack, request
 from talk import LAST_CHUNK, served, unchunked, values
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {}
 CHAT = "/openai/v1/chat/completions"
 DECOYS = (
     rb'"messages":[{"content":"\"stream_options\":{\"include_usage\":true}","stream_options":{"include_usage":true}}],'
     rb'"stream":true,"e":"\u00e9\ud83d\ude42\/","f":1E400}'
 )
 ASKED = b'"stream_options":{"include_usage":true}'
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played() as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    _both[0].forget_rows()
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 ONE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}],"usage":null}\n\n'

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-from peer import JSON_HEAD, SSE_HEAD, USAGE, Peer, played
+from peer import JSON_HEAD, SSE_HEAD, USAGE, Peer
 from stack import BYO_KEY, KEY, Stack, chat, read_all, request
 from talk import LAST_CHUNK, names, read_reply, read_until, values
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {}
 PATH = "/openai/v1/responses"
 CHAT = "/openai/v1/chat/completions"
 EXPECT = ("Expect: 100-continue",)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 EVENT = b'data: {"model":"m-1","choices":[{"delta":{"content":"hello"}}]}\n\n'
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played() as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    _both[0].forget_rows()
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 @pytest.mark.parametrize("path", [PATH, CHAT])

@@ -5,39 +5,19 @@ from __future__ import annotations
 import contextlib
 import gzip
 import zlib
-from typing import TYPE_CHECKING
 
 import pytest
-from peer import JSON_HEAD, Peer, played
+from peer import JSON_HEAD, Peer
 from stack import BYO_KEY, POOL_KEYS, Stack, chat, read_all, request, running
 from talk import LAST_CHUNK, served, unchunked, values
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {}
 PATH = "/openai/v1/responses"
 POOL_KEY = POOL_KEYS["openai"].encode()
 STARS = b"*" * len(POOL_KEY)
 ERROR = b'{"error":{"message":"Incorrect API key provided: %b. See s*k-*pool."}}'
 REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nConnection: close\r\n"
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played() as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 def test_the_embedded_provider_echoes() -> None:

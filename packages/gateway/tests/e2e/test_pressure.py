@@ -15,9 +15,10 @@ from talk import LAST_CHUNK, read_reply, read_until, values
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {}
 PATH = "/openai/v1/responses"
 CHAT = "/openai/v1/chat/completions"
 MIB = 1 << 20
@@ -28,24 +29,6 @@ IN_THE_KERNEL = 64 * MIB
 EVENT = b'data: {"model":"m","choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % (b"word " * 3200)
 CHUNK = b"%x\r\n%b\r\n" % (len(EVENT), EVENT)
 EVENTS = 1024 * MIB // len(CHUNK)
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played() as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    _both[0].forget_rows()
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 def resident(stack: Stack, field: str = "VmRSS") -> int:

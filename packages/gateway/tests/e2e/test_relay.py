@@ -6,37 +6,19 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from peer import JSON_HEAD, SSE_HEAD, USAGE, Line, Peer, played
+from peer import JSON_HEAD, SSE_HEAD, USAGE, Line, Peer
 from stack import BYO_KEY, KEY, Stack, chat, read_all, request
 from talk import LAST_CHUNK, answers, read_reply, read_until, unchunked, values
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {}
 PATH = "/openai/v1/responses"
 CHAT = "/openai/v1/chat/completions"
 STREAM = chat(stream=True)
 CHUNKED = ("Transfer-Encoding: chunked",)
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played() as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    _both[0].forget_rows()
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 def event(text: str) -> bytes:

@@ -18,7 +18,7 @@ ANTHROPIC_KEY = "sk-ant-of-their-own"
 
 
 @pytest.fixture(scope="module")
-def _both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Peer]]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Peer]]:
     """A gateway for which Anthropic lives at `localhost` and all others at 127.0.0.1: Host tells who was meant."""
     folder: Path = tmp_path_factory.mktemp("routing")
     peer = Peer()
@@ -33,18 +33,6 @@ def _both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Pee
             stack.stop()
     finally:
         peer.close()
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    _both[0].forget_rows()
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 def reached(stack: Stack, peer: Peer, data: bytes) -> tuple[str, bytes]:

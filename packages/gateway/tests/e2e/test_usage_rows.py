@@ -5,20 +5,18 @@ from __future__ import annotations
 import gzip
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
-from peer import JSON_HEAD, SSE_HEAD, Peer, played
+from peer import JSON_HEAD, SSE_HEAD, Peer
 from stack import KEY, Stack, chat, read_all, request, wait_for
 from talk import served
 
 from beyond_wire.testing.streams import STREAMS, Stream
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.e2e
+PLAYED: dict[str, str] = {}
 CHAT = "/openai/v1/chat/completions"
 RESPONSES = "/openai/v1/responses"
 MESSAGES = "/anthropic/v1/messages"
@@ -31,24 +29,6 @@ KEY_V2 = (
     "7zx4pOeF7Sm_tcl7n15GHqSfNFRt7Fh5_4kSXUCVwYofZrVl3qAr9RPrb0t6y7GY-jRBqNUa3SDnlUuLomUUDA"
 )
 BY_NAME = {stream.name: stream for stream in STREAMS}
-
-
-@pytest.fixture(scope="module")
-def _both() -> Iterator[tuple[Stack, Peer]]:
-    with played() as pair:
-        yield pair
-
-
-@pytest.fixture
-def stack(_both: tuple[Stack, Peer]) -> Stack:
-    _both[0].forget_rows()
-    return _both[0]
-
-
-@pytest.fixture
-def peer(_both: tuple[Stack, Peer]) -> Peer:
-    _both[1].hang_up()
-    return _both[1]
 
 
 def ask(stream: Stream, key: str = KEY) -> bytes:
