@@ -51,9 +51,9 @@ async def serve(
     loop = asyncio.get_running_loop()
     log = Log(LineWriter(log_fd, loop, limit=DIAGNOSTICS_KEPT, dropping=True), loop.time)
     gateway = Gateway(config, loop, make_rows(rows_fd, loop), log, plain_text)
+    server = await _listen(gateway)
     for line in config.warnings():
         log.warning(line)
-    server = await _listen(gateway)
     host, port = server.sockets[0].getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     log.info("listening", address=address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from typing import Any
 
@@ -365,6 +366,19 @@ def test_shutdown_waits_for_a_stream() -> None:
         assert read_all(client).endswith(b"0\r\n\r\n")
         assert stack.process.wait(10) == 0
         one_row(stack, outcome="ok", input_tokens=7)
+
+
+def test_sighup_is_answered_in_the_log(stack: Stack, peer: Peer) -> None:
+    """A gateway that cannot reload says so and serves on."""
+    stack.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: any("reload" in line["fields"]["message"] for line in stack.log()), "a line about reload")
+    with stack.connect() as client:
+        client.sendall(request(PATH, chat()))
+        line = peer.accept()
+        line.read_request()
+        line.answer()
+        assert read_all(client).endswith(USAGE)
+    one_row(stack, outcome="ok")
 
 
 def test_byo_writes_no_row(stack: Stack, peer: Peer) -> None:
