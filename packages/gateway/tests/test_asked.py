@@ -149,6 +149,33 @@ def test_memory_is_bounded_in_heads_and_in_bytes() -> None:
     assert len(seen) == 1
 
 
+def test_a_flood_of_heads_displaces_none_in_use() -> None:
+    """A head that comes between others is parsed once, however many of those come once each."""
+    seen = heads()
+    used = head_of(TARGETS[0], [FIELDS[0], b"Content-Length: 3"])
+    first, _ = seen.read(used)
+    for number in range(REMEMBERED_HEADS * 5):
+        seen.read(head_of(TARGETS[0], [b"Authorization: Bearer bai_v1.1.%d" % number]))
+        if number % 200 == 0:
+            assert seen.read(used)[0] is first
+
+
+@pytest.mark.parametrize("target", [TARGETS[0], TARGETS[1], TARGETS[3]])
+def test_a_head_has_the_key_that_it_is_counted_by(target: bytes) -> None:
+    """The same credential has the same rate key wherever it stands and wherever it goes; without one it is 0."""
+    keys = [
+        heads().read(head_of(place, lines))[0].rate_key
+        for place, lines in (
+            (target, [FIELDS[0]]),
+            (target, [b"x-api-key: " + KEY, FIELDS[2]]),
+            (target + b"?key=" + KEY, []),
+            (target, [FIELDS[1]]),
+            (target, []),
+        )
+    ]
+    assert keys == [hash(KEY)] * 3 + [hash(BYO), 0]
+
+
 def test_a_malformed_head_is_never_remembered() -> None:
     """What raises once raises again."""
     seen = heads()

@@ -1,5 +1,7 @@
 """The frozen configuration: defaults, address forms, what is shown and warned about."""
 
+from pathlib import Path
+
 import pytest
 
 from beyond_gateway.config import Address, Config, parse_authority, parse_endpoint
@@ -107,8 +109,8 @@ def test_another_endpoint_is_refused(text: str) -> None:
     [
         (Config(), "no signing_keys"),
         (Config(signing_keys={1: bytes(32)}), "no pool_keys"),
-        (Config(nats_url="nats://nats"), "nats_url has no effect"),
-        (Config(workers=2), "workers has no effect"),
+        (Config(snapshot_path=Path("/s")), "snapshot_path has no effect without nats_url"),
+        (Config(nats_creds_file=Path("/c")), "nats_creds_file has no effect without nats_url"),
         (Config(upstream_tls=False), "upstream_tls is off"),
         (Config(upstream_verify_cert=False), "upstream_verify_cert is off"),
     ],

@@ -34,7 +34,7 @@ def ledger(
 
 
 def row_of(book: Ledger, outcome: Outcome = "ok", now: float = 101.5) -> dict[str, Any]:
-    line = book.row("id", outcome, now)
+    line = book.row("id", outcome, now).line
     assert line is not None
     decoded = msgspec.json.decode(line)
     assert decoded["target"] == "ai.usage"
@@ -175,8 +175,8 @@ def test_a_free_call_has_a_row_only_for_usage() -> None:
     """Counting tokens is free, unless the provider says what it cost."""
     book = ledger(free=True)
     book.request_body(ASKED)
-    assert respond(book, b'{"input_tokens":5}').row("id", "ok", 101.0) is None
-    assert ledger(free=True).row("id", "client_cancelled", 101.0) is None
+    assert respond(book, b'{"input_tokens":5}').row("id", "ok", 101.0).line is None
+    assert ledger(free=True).row("id", "client_cancelled", 101.0).line is None
     assert row_of(respond(ledger(free=True), COMPLETION))["input_tokens"] == 9
 
 

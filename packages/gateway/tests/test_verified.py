@@ -69,6 +69,17 @@ def test_memory_is_bounded_and_keeps_what_is_used() -> None:
         assert verified.check(token(0), now) == Identity(1, 0, 1, None)
 
 
+def test_a_flood_of_forged_keys_displaces_no_good_one() -> None:
+    """What does not verify takes no memory, so good keys stay remembered however many forged ones come."""
+    verified = VerifiedKeys(RING, entries=2, checks_per_second=50)
+    assert verified.check(token(1), 0.0) == Identity(1, 1, 1, None)
+    forged = mint(OTHER_SEED, 1, 2, 1).encode()
+    for number in range(200):
+        verified.check(forged[:-6] + b"%04d" % number + forged[-2:], 0.5)
+    assert verified.check(token(2), 0.6) is RATE_LIMITED
+    assert verified.check(token(1), 0.6) == Identity(1, 1, 1, None)
+
+
 def test_a_key_that_moves_between_generations_is_held_once() -> None:
     """A hit in the old generation takes the key out of it."""
     verified = VerifiedKeys(RING, entries=4)

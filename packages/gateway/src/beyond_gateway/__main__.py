@@ -32,6 +32,12 @@ def _dispatch(arguments: Namespace) -> int:
     match arguments.command:
         case "dev":
             return _dev(arguments)
+        case "deny":
+            return _deny(arguments)
+        case "doctor":
+            from beyond_gateway.cli.doctor import doctor
+
+            return doctor(arguments.config, as_json=arguments.json, timeout_s=arguments.timeout, every=arguments.all)
         case "keygen":
             from beyond_gateway.cli import keys
 
@@ -50,6 +56,18 @@ def _dispatch(arguments: Namespace) -> int:
             from beyond_gateway.cli.run import run
 
             return run(arguments.config)
+
+
+def _deny(arguments: Namespace) -> int:
+    from beyond_gateway.cli import deny
+
+    config, as_json = arguments.config, arguments.json
+    if arguments.change == "list":
+        return deny.listing(config, as_json=as_json)
+    target = deny.Target(arguments.tenant, arguments.key_id)
+    if arguments.change == "remove":
+        return deny.remove(config, target, as_json=as_json)
+    return deny.add(config, target, arguments.reason, arguments.ttl, as_json=as_json)
 
 
 def _dev(arguments: Namespace) -> int:

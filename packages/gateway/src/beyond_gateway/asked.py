@@ -17,6 +17,7 @@ from beyond_gateway import errors
 from beyond_gateway.credentials import Credential, contains_managed, find, strip_target
 from beyond_gateway.endpoints import is_chat, is_free
 from beyond_gateway.errors import Refusal
+from beyond_gateway.generations import Generations
 from beyond_gateway.head_rules import RequestHead, parse_request
 from beyond_gateway.headers import byo_fields, managed_fields
 from beyond_gateway.route import Route, route
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from beyond_gateway.providers import Provider
 
 REMEMBERED_HEADS: Final = 512
-"""Heads remembered by a worker, about 3 MB with what was found in them; when full, all are forgotten."""
+"""Heads remembered by a worker, about 3 MB with what was found in them. A flood of others displaces none in use."""
 REMEMBERED_BYTES: Final = 2048
 """Longest head that is remembered: an SDK's has 600 to 900 bytes."""
 
@@ -42,6 +43,7 @@ class Asked(NamedTuple):
 
     `path` is what the provider sees; `fields` are the lines that go on, each with its CRLF. `holds_body` says that the
     body is read whole before it is sent on; `free` that a row is written only where the provider reports usage.
+    `rate_key` is what the rate guard counts by: the process-seeded hash of the raw credential, 0 where there is none.
     """
 
     head: RequestHead
@@ -52,6 +54,7 @@ class Asked(NamedTuple):
     fields: bytes = b""
     holds_body: bool = False
     free: bool = False
+    rate_key: int = 0
 
 
 class Heads:
@@ -62,7 +65,7 @@ class Heads:
     def __init__(self, providers: Mapping[bytes, Provider], endpoints: Endpoints) -> None:
         self._providers = providers
         self._endpoints = endpoints
-        self._known: dict[bytes, Asked] = {}
+        self._known: Generations[bytes, Asked] = Generations(REMEMBERED_HEADS)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -80,13 +83,11 @@ class Heads:
         else:
             start, end = declared.span(1)
             key = head[:start] + head[end:]
-        asked = self._known.get(key)
+        asked = self._known.young.get(key) or self._known.recall(key)
         if asked is None:
             asked = read_head(parse_request(head), self._providers, self._endpoints)
             if len(key) <= REMEMBERED_BYTES:
-                if len(self._known) >= REMEMBERED_HEADS:
-                    self._known.clear()
-                self._known[key] = asked
+                self._known.keep(key, asked)
         return asked, asked.head.length if declared is None else int(declared[1])
 
     def __repr__(self) -> str:
@@ -98,10 +99,11 @@ def read_head(head: RequestHead, providers: Mapping[bytes, Provider], endpoints:
     fields = head.fields
     credential = find(fields.pairs() if fields.repeated else fields.values.items(), head.target.partition(b"?")[2])
     routed = route(head.target, providers, credential)
+    rate_key = 0 if credential is None else hash(credential.value)
     if isinstance(routed, Refusal) or credential is None:
-        return Asked(head, credential, routed)
+        return Asked(head, credential, routed, rate_key=rate_key)
     if not credential.managed:
-        return Asked(head, credential, routed, path=routed.path, fields=byo_fields(head))
+        return Asked(head, credential, routed, path=routed.path, fields=byo_fields(head), rate_key=rate_key)
     path = strip_target(routed.path)
     sent_on = managed_fields(head)
     refusal = endpoints.refusal(head.method, routed.endpoint)
@@ -110,4 +112,4 @@ def read_head(head: RequestHead, providers: Mapping[bytes, Provider], endpoints:
     if refusal is None and contains_managed(sent_on):
         refusal = _KEY_IN_FIELD
     holds_body = routed.dialect == "openai" and is_chat(routed.endpoint)
-    return Asked(head, credential, routed, refusal, path, sent_on, holds_body, is_free(routed.endpoint))
+    return Asked(head, credential, routed, refusal, path, sent_on, holds_body, is_free(routed.endpoint), rate_key)

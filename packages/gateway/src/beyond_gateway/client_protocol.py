@@ -76,7 +76,10 @@ class ClientConnection(asyncio.Protocol):
         self._transport = stream
         stream.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         self.valve = Valve(stream)
+        has_room = self._gateway.has_room
         self._gateway.clients.add(self)
+        if not has_room:
+            self._refuse_unasked(errors.NO_DESCRIPTOR)
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, in any pieces."""
@@ -272,9 +275,15 @@ class ClientConnection(asyncio.Protocol):
         refusal = {414: errors.TARGET_TOO_LONG, 431: errors.HEAD_TOO_LARGE}.get(error.status) or errors.bad_request(
             str(error)
         )
+        self._refuse_unasked(refusal)
+
+    def _refuse_unasked(self, refusal: Refusal) -> None:
+        """Answer where no request could be read, and close: whatever follows cannot be told from a body."""
         request_id = self._gateway.next_request_id()
+        self._gateway.metrics.malformed()
+        self._gateway.metrics.rejected(refusal.reason)
         self._gateway.log.refused(request_id, refusal)
-        self._reader = LengthReader(1)  # whatever follows cannot be told from a body
+        self._reader = LengthReader(1)
         self.refuse(refusal, request_id, close=True)
 
     def _bad_body(self, message: str) -> None:
@@ -300,17 +309,12 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.abort()
         elif self._buffer:
             if self._quiet_s >= HEADER_S:
-                self._head_timed_out()
+                self._refuse_unasked(errors.BODY_TIMED_OUT)
         elif self._reader is not None:
             if self._quiet_s >= LINGER_S:
                 self._transport.close()
         elif self._quiet_s >= self._gateway.config.idle_timeout_secs:
             self._transport.close()
-
-    def _head_timed_out(self) -> None:
-        request_id = self._gateway.next_request_id()
-        self._gateway.log.refused(request_id, errors.BODY_TIMED_OUT)
-        self.refuse(errors.BODY_TIMED_OUT, request_id, close=True)
 
     def drain(self) -> None:
         """Close where no request runs; else when its response is complete."""

@@ -155,9 +155,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         fields = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__)
         return f"Config({redact(', '.join(fields))})"
 
-    def _is_set(self, name: str) -> bool:
-        return getattr(self, name) != getattr(_DEFAULTS, name)
-
     def warnings(self) -> list[str]:
         """Return what an operator should hear at start, one line each: settings that are legal and seldom meant."""
         lines: list[str] = []
@@ -165,27 +162,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             lines.append("no signing_keys: every managed key is refused, only callers' own keys work")
         elif not self.pool_keys:
             lines.append("no pool_keys: managed requests get 503 at every provider")
-        lines += [f"{name} has no effect in this version" for name in _NO_EFFECT_YET if self._is_set(name)]
+        if self.nats_url is None:
+            idle = [
+                name for name in ("nats_creds", "nats_creds_file", "snapshot_path") if getattr(self, name) is not None
+            ]
+            lines += [f"{name} has no effect without nats_url" for name in idle]
         if not self.upstream_tls:
             lines.append("upstream_tls is off: keys and prompts travel in clear text")
         elif not self.upstream_verify_cert:
             lines.append("upstream_verify_cert is off: whoever answers for a provider gets its keys")
         return lines
-
-
-_DEFAULTS = Config()
-# Accepted, so that a configuration written for the whole gateway loads; what they control is not built yet.
-_NO_EFFECT_YET = (
-    "metrics_listen",
-    "workers",
-    "nats_url",
-    "nats_creds",
-    "nats_creds_file",
-    "config_bucket",
-    "snapshot_path",
-    "rate_limit_rps",
-    "byo_rate_limit_rps",
-    "circuit_breaker_threshold",
-    "circuit_breaker_window_secs",
-    "circuit_breaker_reset_secs",
-)

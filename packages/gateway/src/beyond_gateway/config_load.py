@@ -53,7 +53,26 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     Raises OperatorError, in one line with the place, for a file that cannot be read or parsed, an unknown key, a wrong
     type or range, and an entry that fits no provider. Reads the file; touches nothing else.
     """
-    given = _from_file(path) if path is not None else {}
+    return parse(read_text(path), path, environ)
+
+
+def read_text(path: Path | None) -> str:
+    """Return the text of a configuration file, empty where there is none. Raises OperatorError."""
+    if path is None:
+        return ""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise OperatorError(f"{path}: no such file; begin with a copy of config.example.toml") from None
+    except UnicodeDecodeError:
+        raise OperatorError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse(text: str, path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Return the configuration from the text of a file and the environment; `path` is for messages. As `load`."""
+    given = _from_file(text, path) if path is not None else {}
     given.update(_from_environment(environ, given))
     values: dict[str, Any] = {}
     for key, item in given.items():
@@ -78,8 +97,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def _from_file(path: Path) -> dict[_Key, _Given]:
-    text, document = _read(path)
+def _from_file(text: str, path: Path) -> dict[_Key, _Given]:
+    document = _document(text, path)
     given: dict[_Key, _Given] = {}
 
     def put(key: _Key, value: object) -> None:
@@ -102,17 +121,9 @@ def _from_file(path: Path) -> dict[_Key, _Given]:
     return given
 
 
-def _read(path: Path) -> tuple[str, dict[str, object]]:
+def _document(text: str, path: Path) -> dict[str, object]:
     try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise OperatorError(f"{path}: no such file; begin with a copy of config.example.toml") from None
-    except UnicodeDecodeError:
-        raise OperatorError(f"{path}: not UTF-8 text") from None
-    except OSError as error:
-        raise OperatorError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return text, tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, _, position = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", position)

@@ -5,7 +5,7 @@ By whose fault it is (gw contract, errors):
 - client: `bad_request`, `MISSING_KEY`, `INVALID_KEY`, `OVER_LIMIT`, `SUSPENDED`, `UNKNOWN_PROVIDER`,
   `ENDPOINT_REFUSED`, `method_refused`, `BODY_TIMED_OUT`, `BODY_TOO_LARGE`, `TARGET_TOO_LONG`, `HEAD_TOO_LARGE`,
   `RATE_LIMITED`
-- us: `DRAINING`, `BUFFERS_FULL`, `USAGE_BACKLOG`
+- us: `DRAINING`, `BUFFERS_FULL`, `USAGE_BACKLOG`, `NO_DESCRIPTOR`
 - upstream: `UNREACHABLE`, `UPSTREAM_FAILED`, `UPSTREAM_TIMED_OUT`, `breaker_open`
 - operator: `NO_PROVIDER_KEY` at run time; `OperatorError` at start, which ends the command with exit status 2
 
@@ -62,9 +62,10 @@ UPSTREAM_TIMED_OUT = Refusal(504, "api_error", "upstream timed out after receivi
 # one at once, and full buffers or a stalled log clear as soon as running exchanges end.
 NO_PROVIDER_KEY = Refusal(503, "api_error", "no provider key available", "no_provider_key", retry_after=30)
 DRAINING = Refusal(503, "api_error", "gateway is draining", "draining", retry_after=1)
-# The contract has no text of its own for these two; to the client they are the same event as an unavailable provider.
+# The contract has no text of its own for these; to the client they are the same event as an unavailable provider.
 BUFFERS_FULL = Refusal(503, "api_error", "provider temporarily unavailable", "buffers_full", retry_after=1)
 USAGE_BACKLOG = Refusal(503, "api_error", "provider temporarily unavailable", "usage_backlog", retry_after=1)
+NO_DESCRIPTOR = Refusal(503, "api_error", "provider temporarily unavailable", "no_descriptor", retry_after=1)
 
 
 def bad_request(message: str, reason: str = "bad_request") -> Refusal:

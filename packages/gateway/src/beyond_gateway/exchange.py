@@ -23,8 +23,8 @@ from beyond_gateway import errors, headers, retry
 from beyond_gateway.admit import BODY_CAP_BYTES
 from beyond_gateway.errors import Refusal
 from beyond_gateway.flow_control import FAR_SIDE_FULL, HIGH_WATER_BYTES, NOT_CONNECTED
-from beyond_gateway.ledger import Ledger
 from beyond_gateway.rewrite import edit_of, plan_response
+from beyond_gateway.tally import Tally
 from beyond_gateway.usage_request import ask_for_usage
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from beyond_gateway.framing import BodyReader
     from beyond_gateway.gateway import Gateway
     from beyond_gateway.head_rules import ResponseHead
+    from beyond_gateway.ledger import Ledger
     from beyond_gateway.rewrite import Edit, Rewriter
     from beyond_gateway.settle import Outcome
     from beyond_gateway.upstream_protocol import UpstreamConnection
@@ -87,6 +88,7 @@ class Exchange:
         "_rewriter",
         "_stage",
         "_started",
+        "_tally",
         "_upstream",
         "request_id",
     )
@@ -98,6 +100,7 @@ class Exchange:
         self._asked = asked
         self._length = length
         self._started = gateway.now()
+        self._tally = Tally(gateway, self._started)
         self._stage = _ADMIT
         self._quiet_s = 0.0
         # What admission found, and the request on its way out.
@@ -129,17 +132,15 @@ class Exchange:
 
         `body_follows`: body bytes come in this very call of the event loop, so that head and body go out in one write.
         """
-        gateway = self._gateway
         self._corked = body_follows
+        gateway, asked = self._gateway, self._asked
         gateway.began()
-        asked = self._asked
         verdict = gateway.admit(asked, self._length, self._started)
         if isinstance(verdict, Refusal):
             self.refuse(verdict)
             return
         self._admitted = verdict
-        if verdict.identity is not None:
-            self._ledger = Ledger(verdict.route, verdict.identity, self._started, gateway.prompts, free=asked.free)
+        self._ledger = self._tally.admitted(verdict, free=asked.free)
         if asked.head.expects_continue:
             self._client.write(_CONTINUE)
         if asked.holds_body and self._length:
@@ -147,6 +148,7 @@ class Exchange:
             self._corked = False
         else:
             self._open(verdict, self._length)
+        self._tally.rests()
 
     @property
     def passes_trailers(self) -> bool:
@@ -188,9 +190,8 @@ class Exchange:
 
     def _hold(self, size: int) -> None:
         """Account for `size` bytes of a body held whole, against the budget of all such bodies."""
-        self._gateway.buffered_bytes += size - self._buffered
-        self._buffered = size
-        if self._gateway.buffered_bytes > self._gateway.config.max_buffered_body_bytes:
+        more, self._buffered = size - self._buffered, size
+        if not self._gateway.hold(more):
             self.refuse(errors.BUFFERS_FULL)
 
     def _collect(self, payload: list[bytes], *, done: bool) -> None:
@@ -198,6 +199,7 @@ class Exchange:
         self._hold(self._received)
         if not done or self._stage is not _COLLECT or self._admitted is None:
             return
+        self._tally.works()
         body = self._collected[0] if len(self._collected) == 1 else b"".join(self._collected)
         self._collected = []
         if self._ledger is not None:
@@ -205,6 +207,7 @@ class Exchange:
         ask = ask_for_usage(body)
         self._hides_usage = ask.hide_usage_event
         self._open(self._admitted, len(ask.body), ask.body)
+        self._tally.rests()
 
     def _open(self, admitted: Admitted, length: int, body: bytes = b"") -> None:
         """Write the head for the provider and find a connection to send it on."""
@@ -223,7 +226,7 @@ class Exchange:
         if upstream is not None:
             self.attach(upstream, reused=True)
             return
-        self._gateway.dial(self, admitted.lane)
+        self._gateway.dialer.dial(self, admitted.lane)
 
     @property
     def waits(self) -> bool:
@@ -259,9 +262,9 @@ class Exchange:
 
     # -- the provider's side
 
-    def dial_failed(self) -> None:
-        """No connection to the provider could be made."""
-        self.refuse(errors.UNREACHABLE)
+    def dial_failed(self, refusal: Refusal) -> None:
+        """No connection to the provider could be made, for the reason that `refusal` gives."""
+        self.refuse(refusal)
 
     def upstream_writable(self, *, writable: bool) -> None:
         """Pass the provider's back-pressure on to the client."""
@@ -278,15 +281,18 @@ class Exchange:
     def response_head(self, head: ResponseHead, reader: BodyReader) -> None:
         """Send the provider's head to the client and make ready for its body."""
         self._quiet_s = 0.0
+        self._tally.works()
+        self._tally.responded(head.status, self._attached_at, stream=head.is_stream)
         self._response = head
         self._replay = None
-        self._hold(0)
-        edit: Edit | None = None
+        if self._buffered:
+            self._hold(0)
+        self._look = self._first_look
         pool_key = self._admitted.pool_key if self._admitted is not None else None
+        edit: Edit | None = None
         if pool_key is not None and self._ledger is not None:
             encoding = head.values.get(b"content-encoding", b"").strip().decode("latin-1")
             self._ledger.response_head(head.status, sse=head.is_stream, encoding=encoding)
-            self._look = self._first_look
             head.overwrite(pool_key.value)
             edit = edit_of(head, encoding, pool_key.value, hides_usage=self._hides_usage)
         plan = plan_response(self._asked.head.minor, head, reader, edit)
@@ -299,26 +305,29 @@ class Exchange:
         """Send the response head alone: no byte of its body came in the same read."""
         self._client.write(self._head_out)
         self._head_out = b""
+        self._tally.rests()
 
     def response_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
         """Send a piece of the response on the moment it is there."""
         self._quiet_s = 0.0
-        if self._look is not None:
-            for piece in payload:
+        for piece in payload:
+            if self._look is not None:
                 self._look(piece)
         out = raw if self._rewriter is None else self._rewriter.feed(raw, payload)
         if self._head_out:
-            out = self._head_out + out
+            self._client.write(self._head_out + out)
             self._head_out = b""
-        if out:
+            self._tally.rests()
+        elif out:
             self._client.write(out)
         if done:
             self._finish("ok")
 
     def _first_look(self, piece: bytes) -> None:
         """Meet the first piece of the response body; further ones are for the tap alone."""
-        if self._ledger is not None:
-            self._look = self._ledger.first_response_piece(piece, self._gateway.now())
+        now = self._gateway.now()
+        self._tally.first_byte(now)
+        self._look = None if self._ledger is None else self._ledger.first_response_piece(piece, now)
 
     def upstream_lost(self) -> None:
         """The provider's connection ended before its response did."""
@@ -381,7 +390,7 @@ class Exchange:
             return
         if refusal.status < 500 and outcome != "timeout":
             outcome = "client_cancelled"
-        self._gateway.log.refused(self.request_id, refusal)
+        self._tally.refused(self.request_id, refusal)
         self._closes = self._closes or refusal.status in (400, 408, 413) or self._asked.head.expects_continue
         self._let_upstream_go(reusable=False)
         self._settle(outcome)
@@ -415,14 +424,10 @@ class Exchange:
 
     def _settle(self, outcome: Outcome) -> None:
         self._stage = _DONE
-        gateway = self._gateway
-        gateway.buffered_bytes -= self._buffered
-        self._buffered = 0
-        gateway.settled()
-        if self._ledger is not None:
-            line = self._ledger.row(self.request_id, outcome, gateway.now())
-            if line is not None:
-                gateway.rows.put(line)
+        if self._buffered:
+            self._hold(0)
+        self._tally.settle(self.request_id, outcome)
+        self._gateway.settled()
 
     def __repr__(self) -> str:
         return f"<Exchange {self.request_id} {self._stage.name} received={self._received} upstream={self._upstream}>"

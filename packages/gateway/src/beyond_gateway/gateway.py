@@ -1,60 +1,84 @@
-"""What all exchanges of one worker share: rules, limits, lanes, rows, log, clock; and the dialling of providers."""
+"""What all exchanges of one worker share: rules, limits, connections, rows, log, metrics, clock."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import ssl
+import time
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from beyond_gateway import errors
-from beyond_gateway.admit import Admitted, Rules, admit
-from beyond_gateway.asked import Heads
-from beyond_gateway.endpoints import Endpoints
-from beyond_gateway.lane import Lane
+from beyond_gateway.admit import Admitted, admit
+from beyond_gateway.dialer import Dialer, client_context
 from beyond_gateway.ledger import PromptBudget
-from beyond_gateway.managed_key import keyring
-from beyond_gateway.providers import build_table
-from beyond_gateway.retry import CONNECT_ATTEMPTS
-from beyond_gateway.upstream_protocol import UpstreamConnection
-from beyond_gateway.verified import VerifiedKeys
+from beyond_gateway.metrics.cells import held_bytes
+from beyond_gateway.metrics.process import resident_bytes
+from beyond_gateway.rules import build_rules, next_rules
 
 if TYPE_CHECKING:
     from beyond_gateway.asked import Asked
     from beyond_gateway.client_protocol import ClientConnection
     from beyond_gateway.config import Config
+    from beyond_gateway.deny.entries import DenySet
     from beyond_gateway.errors import Refusal
-    from beyond_gateway.exchange import Exchange
+    from beyond_gateway.host.shared import Shared
     from beyond_gateway.log import Log
+    from beyond_gateway.metrics.worker import WorkerMetrics
+    from beyond_gateway.upstream_protocol import UpstreamConnection
     from beyond_gateway.usage_rows import LineWriter
 
 TICK_S: Final = 0.25
 """How often timeouts are looked at: counting quiet ticks costs a relayed byte one store, a timer of its own more."""
+LEAST_SPARE_FILES: Final = 32
+"""Descriptors that clients do not get, or an eighth of the limit where that is more: providers, files and probes need
+some, and a gateway that can accept but not connect serves nobody."""
+FIXED: Final = (
+    *("listen", "metrics_listen", "workers", "nats_url", "nats_creds", "nats_creds_file"),
+    *("config_bucket", "snapshot_path"),
+)
+"""Settings that a running gateway cannot change: sockets and processes exist, the deny-set is being watched."""
+_TLS: Final = ("upstream_tls", "upstream_verify_cert", "upstream_ca_file")
 
 
 class Gateway:
     """One worker's state. Made by `app.serve`; everything in it belongs to one event loop."""
 
     def __init__(
-        self, config: Config, loop: asyncio.AbstractEventLoop, rows: LineWriter, log: Log, plain_text: frozenset[str]
+        self,
+        config: Config,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        rows: LineWriter,
+        log: Log,
+        shared: Shared,
+        metrics: WorkerMetrics,
+        denied: DenySet,
+        open_files: int = 1024,
+        plain_text: frozenset[str] = frozenset(),
     ) -> None:
-        self.config = config
+        self.config: Config = config
         self.loop = loop
         self.rows = rows
         self.log = log
         self.now = loop.time
-        self.rules = build_rules(config)
+        self.stopwatch = time.perf_counter
+        self.metrics = metrics
+        self.rules = build_rules(config, shared, denied)
+        self.dialer = Dialer(self, client_context(config), plain_text)
         self.clients: set[ClientConnection] = set()
         self.upstreams: set[UpstreamConnection] = set()
-        self.dialling: set[asyncio.Task[None]] = set()
         self.prompts = PromptBudget()
         self.in_flight = 0
         self.buffered_bytes = 0
         self.draining = False
         self.nothing_in_flight = asyncio.Event()
         self.nobody_connected = asyncio.Event()
-        self._plain_text = plain_text
-        self._ssl = _client_context(config) if config.upstream_tls else None
+        self._shared = shared
+        self._slots = shared.all_metrics()
+        self._most_files = open_files - max(LEAST_SPARE_FILES, open_files // 8)
+        self._ticked_at = self.now()
         # Ids only need to differ; the generator seeds itself from the system once.
         self._random = random.Random()  # noqa: S311 - not a secret
 
@@ -68,12 +92,15 @@ class Gateway:
             return errors.DRAINING
         verdict = admit(asked, length, self.rules, now)
         if isinstance(verdict, Admitted) and verdict.identity is not None and self.rows.full:
+            if verdict.probe:
+                verdict.lane.breaker.give_back()
             return errors.USAGE_BACKLOG
         return verdict
 
     def began(self) -> None:
         """Count an exchange in."""
         self.in_flight += 1
+        self.metrics.began()
 
     def settled(self) -> None:
         """Count an exchange out, which every exchange does once."""
@@ -81,54 +108,66 @@ class Gateway:
         if self.draining and not self.in_flight:
             self.nothing_in_flight.set()
 
+    @property
+    def dialling(self) -> set[asyncio.Task[None]]:
+        """Connections that are being opened."""
+        return self.dialer.tasks
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another client can be served: descriptors are left for it and for its provider."""
+        return len(self.clients) + len(self.upstreams) + len(self.dialling) < self._most_files
+
+    def hold(self, size: int) -> bool:
+        """Account for `size` more bytes of bodies held whole, negative for fewer; return whether they may be held.
+
+        They may not where all workers together then hold more than the budget. They are accounted for all the same:
+        whoever refuses the body gives them back.
+        """
+        self.buffered_bytes += size
+        self.metrics.hold(size)
+        return size <= 0 or held_bytes(self._slots) <= self.config.max_buffered_body_bytes
+
     def disconnected(self, client: ClientConnection) -> None:
         """Forget a client's connection."""
         self.clients.discard(client)
         if self.draining and not self.clients:
             self.nobody_connected.set()
 
-    # -- providers
+    # -- settings
 
-    def dial(self, exchange: Exchange, lane: Lane) -> None:
-        """Open a connection for `exchange`, which is told how it went if it still waits by then."""
-        task = self.loop.create_task(self._dial(exchange, lane), name=f"dial {lane.provider.name}")
-        self.dialling.add(task)
-        task.add_done_callback(self.dialling.discard)
+    def adopt(self, config: Config) -> None:
+        """Serve by other settings from now on; what runs goes on under the rules it was admitted by.
 
-    async def _dial(self, exchange: Exchange, lane: Lane) -> None:
-        provider = lane.provider
-        context = None if provider.name in self._plain_text else self._ssl
-        for _ in range(CONNECT_ATTEMPTS):
-            if not exchange.waits:
-                return
-            try:
-                async with asyncio.timeout(self.config.connect_timeout_secs):
-                    _, upstream = await self.loop.create_connection(
-                        lambda: UpstreamConnection(self, lane),
-                        provider.host,
-                        provider.port,
-                        ssl=context,
-                        server_hostname=provider.host if context else None,
-                    )
-            except (OSError, TimeoutError) as error:
-                self.log.warning("provider cannot be reached", provider=provider.name, error=type(error).__name__)
-                continue
-            if exchange.waits:
-                exchange.attach(upstream)
-            else:
-                upstream.spare()
-            return
-        if exchange.waits:
-            exchange.dial_failed()
+        Raises OperatorError for what cannot be used, and then nothing has changed.
+        """
+        old = self.config
+        changed = [name for name in FIXED if getattr(config, name) != getattr(old, name)]
+        adopted: Config = msgspec.structs.replace(config, **{name: getattr(old, name) for name in FIXED})
+        same_tls = all(getattr(config, name) == getattr(old, name) for name in _TLS)
+        context = client_context(adopted)
+        self.rules = next_rules(self.rules, adopted, self._shared, same_tls=same_tls)
+        self.dialer.use(context)
+        self.config = adopted
+        for name in changed:
+            self.log.warning("a changed setting waits for a restart", key=name)
 
     # -- time and end
 
     def tick(self, seconds: float = TICK_S) -> None:
-        """Let every connection count its quiet time."""
+        """Let every connection count its quiet time, and tell the metrics how this worker is."""
+        now = self.now()
+        self.metrics.loop_lag(max(0.0, now - self._ticked_at - seconds))
+        self._ticked_at = now
         for client in list(self.clients):
             client.tick(seconds)
         for upstream in list(self.upstreams):
             upstream.tick(seconds)
+        metrics = self.metrics
+        metrics.connections(len(self.clients), len(self.upstreams))
+        metrics.rows_waiting(self.rows.pending)
+        metrics.deny_set_size(len(self.rules.denied))
+        metrics.resident(resident_bytes())
 
     def drain(self) -> None:
         """Take no more requests; connections close as their exchanges end."""
@@ -151,30 +190,5 @@ class Gateway:
         idle = sum(len(lane.idle) for lane in self.rules.lanes.values())
         return (
             f"<Gateway in_flight={self.in_flight} clients={len(self.clients)} upstreams={len(self.upstreams)} "
-            f"idle={idle} dialling={len(self.dialling)} buffered={self.buffered_bytes} rows={self.rows.pending}>"
+            f"idle={idle} dialling={len(self.dialling)} rows={self.rows.pending}>"
         )
-
-
-def build_rules(config: Config) -> Rules:
-    """Return what admission reads, from a configuration. Raises OperatorError for what cannot be used."""
-    providers = build_table(config)
-    lanes = {row.name: Lane(row, config.pool_keys.get(row.name, ())) for row in providers.values()}
-    heads = Heads(providers, Endpoints(config.managed_endpoints))
-    return Rules(heads, lanes, VerifiedKeys(keyring(config.signing_keys)))
-
-
-def _client_context(config: Config) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    if config.upstream_ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=config.upstream_ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise errors.OperatorError(
-                f"upstream_ca_file: cannot read certificates from {config.upstream_ca_file}: {error.strerror or error}",
-                key="upstream_ca_file",
-            ) from None
-    if not config.upstream_verify_cert:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

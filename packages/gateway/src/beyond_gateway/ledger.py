@@ -6,7 +6,7 @@ response as its head and tail (`tap`), and everything is read once, at the end (
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from beyond_gateway.meter import Metered, meter
 from beyond_gateway.request_scan import HELD_BYTES, RequestScan
@@ -27,6 +27,14 @@ COUNTED_PROMPT_BYTES: Final = 64 * 1024
 """Bytes of a prompt whose text is counted where it is not kept: two milliseconds' work at most."""
 
 _NOTHING: Final = Metered(facts=None, model=None, estimated=False, error_event=False, parse_error=False)
+
+
+class Row(NamedTuple):
+    """The end of one account: the row as its line, None for a free call whose provider reported no usage."""
+
+    line: bytes | None
+    outcome: Outcome
+    metered: Metered
 
 
 class PromptBudget:
@@ -140,16 +148,17 @@ class Ledger:
             self._prompt_bytes = prompt_text_bytes(self._scan.held() or b"")
         return self._prompt_bytes
 
-    def row(self, request_id: str, outcome: Outcome, now: float) -> bytes | None:
-        """Return the usage row as its line, or None for a free call whose provider reported no usage."""
+    def row(self, request_id: str, outcome: Outcome, now: float) -> Row:
+        """Return the usage row, and what it says in numbers. For once, at the end."""
         metered = self._meter(complete=outcome == "ok")
         self._prompts.give_back(self._kept)
         self._kept = 0
-        if self._free and metered.facts is None:
-            return None
         if outcome == "ok" and (metered.error_event or (self._status or 0) >= 400):
             outcome = "upstream_error"
-        return encode(UsageLine(timestamp=rfc3339(), fields=self._fields(request_id, outcome, metered, now)))
+        if self._free and metered.facts is None:
+            return Row(None, outcome, metered)
+        line = encode(UsageLine(timestamp=rfc3339(), fields=self._fields(request_id, outcome, metered, now)))
+        return Row(line, outcome, metered)
 
     def _meter(self, *, complete: bool) -> Metered:
         if self._tap is None or self._status is None:

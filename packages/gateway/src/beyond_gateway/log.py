@@ -25,10 +25,11 @@ Field = str | int | float | bool | None
 
 
 class Log:
-    """Writes diagnostics to `lines`; `now` is monotonic seconds."""
+    """Writes diagnostics to `lines`; `now` is monotonic seconds, `most` the lines of one second."""
 
-    def __init__(self, lines: LineWriter, now: Callable[[], float]) -> None:
+    def __init__(self, lines: LineWriter, now: Callable[[], float], most: int = LINES_PER_SECOND) -> None:
         self._lines = lines
+        self._most = most
         self._now = now
         self._window = 0.0
         self._used = 0
@@ -62,7 +63,7 @@ class Log:
             if self._suppressed:
                 self._write("WARN", "lines suppressed", {"count": self._suppressed})
                 self._suppressed = 0
-        if self._used >= LINES_PER_SECOND:
+        if self._used >= self._most:
             self._suppressed += 1
             return False
         self._used += 1

@@ -45,5 +45,10 @@ class IdlePool(Generic[C]):
         """Return the idle connections, oldest first."""
         return list(self._idle)
 
+    def close(self) -> list[C]:
+        """Keep nothing from now on; return what was kept, for the caller to close."""
+        self._limit = 0
+        return list(self._idle)
+
     def __repr__(self) -> str:
         return f"<IdlePool idle={len(self._idle)}>"

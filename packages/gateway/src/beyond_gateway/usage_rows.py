@@ -2,14 +2,16 @@
 
 Problem: stdout is a pipe, and whoever reads it may stall; a blocking write would stop every stream of the worker, a
 dropped row is money. The naive answer, a writer thread, costs a wake-up and a fight for the interpreter a row. Ours:
-rows queue in memory and a timer flushes them a few milliseconds later; a pipe is asked first whether it takes
-PIPE_BUF bytes (POSIX: then a write of that size neither blocks nor interleaves with other writers' lines), a regular
-file takes all at once. What cannot be written stays queued and is tried again; past a bound the gateway refuses new
-managed requests instead of losing a row. What we leave out: rows in this memory die with a SIGKILL.
+rows queue in memory and a timer flushes them a few milliseconds later, a pipe in blocks of at most PIPE_BUF bytes,
+which arrive whole or not at all however many workers write to it. A pipe is opened anew, so that it can be written to
+without blocking and without making it so for others; anything else is asked first whether it takes a write. What cannot
+be written stays queued and is tried again; past a bound the gateway refuses new managed requests instead of losing a
+row. What we leave out: rows in this memory die with a SIGKILL.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import stat
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 PIPE_BUF: Final = 4096
 """Bytes that one write to a pipe moves whole (PIPE_BUF on Linux, pipe(7))."""
@@ -25,6 +28,8 @@ FLUSH_S: Final = 0.005
 """Rows of this many seconds share a write: at 10,000 requests a second that is one system call for fifty rows."""
 RETRY_S: Final = 0.05
 """Pause before a stalled or failed write is tried again."""
+FILE_BLOCK: Final = 64 * 1024
+"""Bytes of one write to a regular file: a full disk then leaves little in the air."""
 MAX_QUEUED: Final = 100_000
 """Rows held while stdout stalls, about 50 MB; at the bound new managed requests get 503."""
 
@@ -32,11 +37,20 @@ MAX_QUEUED: Final = 100_000
 class LineWriter:
     """Writes lines to a file descriptor from the event loop without ever blocking it.
 
+    Without a `loop` a line is written at once or with the next one. `alone` is false where other processes write lines
+    to the same file: after a write that a full disk cut short, the line is then begun again on a new line, because what
+    follows the cut may be somebody else's. `on_written` is told how many lines the operating system has just taken.
     `dropping` is for diagnostics: past the bound lines are counted in `dropped` and let go; rows are never let go.
     """
 
     def __init__(
-        self, fd: int, loop: asyncio.AbstractEventLoop, *, limit: int = MAX_QUEUED, dropping: bool = False
+        self,
+        fd: int,
+        loop: asyncio.AbstractEventLoop | None,
+        *,
+        limit: int = MAX_QUEUED,
+        dropping: bool = False,
+        alone: bool = True,
     ) -> None:
         self._fd = fd
         self._loop = loop
@@ -44,13 +58,26 @@ class LineWriter:
         self._dropping = dropping
         self._lines: deque[bytes] = deque()
         self._rest = b""
+        self._alone = alone
+        self.on_written: Callable[[int], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._poll: select.poll | None = None
+        self._own_fd = False
         self.dropped = 0
         self.written = 0
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        mode = os.fstat(fd).st_mode
+        self._block_bytes = FILE_BLOCK if stat.S_ISREG(mode) else PIPE_BUF
+        if stat.S_ISFIFO(mode):
+            self._open_anew()
+        if not stat.S_ISREG(mode) and not self._own_fd:
             self._poll = select.poll()
             self._poll.register(fd, select.POLLOUT)
+
+    def _open_anew(self) -> None:
+        """Open the pipe once more: O_NONBLOCK belongs to the open file, which the parent and others share with us."""
+        with contextlib.suppress(OSError):
+            self._fd = os.open(f"/proc/self/fd/{self._fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._own_fd = True
 
     @property
     def full(self) -> bool:
@@ -60,7 +87,7 @@ class LineWriter:
     @property
     def pending(self) -> int:
         """Lines not yet handed to the operating system whole."""
-        return len(self._lines) + bool(self._rest)
+        return len(self._lines) + self._rest.count(b"\n") - self._rest.startswith(b"\n")
 
     def put(self, line: bytes) -> None:
         """Queue `line`, which ends with LF; returns at once."""
@@ -68,12 +95,14 @@ class LineWriter:
             self.dropped += 1
             return
         self._lines.append(line)
-        if self._timer is None:
+        if self._loop is None:
+            self.flush_now()
+        elif self._timer is None:
             self._timer = self._loop.call_later(FLUSH_S, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
-        if not self.flush_now():
+        if not self.flush_now() and self._loop is not None:
             self._timer = self._loop.call_later(RETRY_S, self._flush)
 
     def flush_now(self) -> bool:
@@ -85,29 +114,31 @@ class LineWriter:
             try:
                 sent = os.write(self._fd, block)
             except OSError:
-                self._rest = block
+                sent = 0
+            self._count(block, sent)
+            self._rest = block[sent:] if self._alone or block.endswith(b"\n", 0, sent) else _begun_again(block, sent)
+            if not sent:
                 return False
-            self._rest = block[sent:]
         return True
+
+    def _count(self, block: bytes, sent: int) -> None:
+        whole = block.count(b"\n", 0, sent) - block.startswith(b"\n", 0, sent)
+        self.written += whole
+        if whole and self.on_written is not None:
+            self.on_written(whole)
 
     def _writable(self, poll: select.poll) -> bool:
         # A reader that is gone shows as POLLERR: the rows stay, in case the descriptor is served again.
         return any(events & select.POLLOUT and not events & select.POLLERR for _, events in poll.poll(0))
 
     def _next_block(self) -> bytes:
-        """Take whole lines off the queue: all for a file, at most PIPE_BUF bytes (one line at least) for a pipe."""
+        """Take whole lines off the queue, one at least, and no more than one write should carry."""
         lines = self._lines
-        if self._poll is None:
-            block = b"".join(lines)
-            self.written += len(lines)
-            lines.clear()
-            return block
         taken = [lines.popleft()]
         size = len(taken[0])
-        while lines and size + len(lines[0]) <= PIPE_BUF:
+        while lines and size + len(lines[0]) <= self._block_bytes:
             size += len(lines[0])
             taken.append(lines.popleft())
-        self.written += len(taken)
         return b"".join(taken)
 
     def close(self) -> int:
@@ -116,7 +147,16 @@ class LineWriter:
             self._timer.cancel()
             self._timer = None
         self.flush_now()
+        if self._own_fd:
+            os.close(self._fd)
+            self._fd, self._own_fd = -1, False
         return self.pending
 
     def __repr__(self) -> str:
         return f"<LineWriter fd={self._fd} pending={self.pending} written={self.written} dropped={self.dropped}>"
+
+
+def _begun_again(block: bytes, sent: int) -> bytes:
+    """What is left of `block` after a cut at `sent`, beginning with the cut line whole, on a line of its own."""
+    start = block.rfind(b"\n", 0, sent) + 1
+    return b"\n" + block[start:] if start < sent else block[start:]

@@ -4,10 +4,6 @@ Verification is the only real CPU cost of admission: some 54 us, where all the r
 makes it free for keys in use. A flood of distinct forged keys is never remembered, so each would cost a verification:
 the cap keeps such a flood below about a tenth of a core. A key over the cap may be good, so it is told to come back
 (429), never that it is invalid (401).
-
-An exact LRU moves an entry at each hit. Two generations give the same promise for less: entries enter the young one;
-when that is full it becomes the old one, and the previous old one, untouched for a whole generation, is dropped. A hit
-in the old one moves the entry to the young one. Both together never hold more than the bound.
 """
 
 from collections.abc import Mapping
@@ -15,6 +11,7 @@ from collections.abc import Mapping
 from nacl.signing import VerifyKey
 
 from beyond_gateway.errors import INVALID_KEY, RATE_LIMITED, Refusal
+from beyond_gateway.generations import Generations
 from beyond_gateway.managed_key import Identity, parse, signature_holds
 
 # 65,536 keys take some 25 MB; 2,000 checks are 11 % of a core (gw contract, design decided by measurement).
@@ -25,7 +22,7 @@ CHECKS_PER_SECOND = 2_000
 class VerifiedKeys:
     """Verifies managed keys against a keyring, with a bounded memory of those that held. One per worker."""
 
-    __slots__ = ("_checks_per_second", "_checks_used", "_generation_size", "_keyring", "_old", "_window", "_young")
+    __slots__ = ("_checks_per_second", "_checks_used", "_keyring", "_remembered", "_window")
 
     def __init__(
         self,
@@ -35,15 +32,13 @@ class VerifiedKeys:
         checks_per_second: int = CHECKS_PER_SECOND,
     ) -> None:
         self._keyring = dict(keyring)
-        self._generation_size = max(1, entries // 2)
+        self._remembered: Generations[bytes, Identity] = Generations(entries)
         self._checks_per_second = checks_per_second
-        self._young: dict[bytes, Identity] = {}
-        self._old: dict[bytes, Identity] = {}
         self._window = float("-inf")
         self._checks_used = 0
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._remembered)
 
     def __repr__(self) -> str:
         return f"<VerifiedKeys kids={sorted(self._keyring)} remembered={len(self)}>"
@@ -53,7 +48,7 @@ class VerifiedKeys:
 
         `now` is monotonic seconds. Blocks for one verification, and only at the first sight of a key.
         """
-        identity = self._young.get(token)
+        identity = self._remembered.young.get(token)
         return identity if identity is not None else self._first_seen(token, now)
 
     def replace_keyring(self, keyring: Mapping[int, VerifyKey]) -> None:
@@ -65,24 +60,21 @@ class VerifiedKeys:
 
     def forget(self, kid: int) -> None:
         """Drop every remembered key of this kid; O(remembered)."""
-        self._young = {token: identity for token, identity in self._young.items() if identity.kid != kid}
-        self._old = {token: identity for token, identity in self._old.items() if identity.kid != kid}
+        self._remembered.forget(lambda identity: identity.kid == kid)
 
     def _first_seen(self, token: bytes, now: float) -> Identity | Refusal:
-        identity = self._old.pop(token, None)
-        if identity is None:
-            key = parse(token)
-            if key is None or key.identity.kid not in self._keyring:
-                return INVALID_KEY
-            if not self._may_check(now):
-                return RATE_LIMITED
-            if not signature_holds(key, self._keyring):
-                return INVALID_KEY
-            identity = key.identity
-        if len(self._young) >= self._generation_size:
-            self._old, self._young = self._young, {}
-        self._young[token] = identity
-        return identity
+        identity = self._remembered.recall(token)
+        if identity is not None:
+            return identity
+        key = parse(token)
+        if key is None or key.identity.kid not in self._keyring:
+            return INVALID_KEY
+        if not self._may_check(now):
+            return RATE_LIMITED
+        if not signature_holds(key, self._keyring):
+            return INVALID_KEY
+        self._remembered.keep(token, key.identity)
+        return key.identity
 
     def _may_check(self, now: float) -> bool:
         if now - self._window >= 1.0:

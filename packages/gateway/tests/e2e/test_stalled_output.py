@@ -29,7 +29,8 @@ class Piped:
     def __init__(self, folder: Path, provider: Provider) -> None:
         path = folder / "config.toml"
         path.write_text(
-            f'listen = "127.0.0.1:0"\nupstream_tls = false\nrate_limit_rps = 0\n'
+            f'listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\nworkers = 1\n'
+            f"upstream_tls = false\nrate_limit_rps = 0\n"
             f'[provider_authorities]\nopenai = "127.0.0.1:{provider.port}"\n'
             f'[pool_keys]\nopenai = "{POOL_KEYS["openai"]}"\n[signing_keys]\n1 = "{PUBLIC_KEY}"\n'
         )

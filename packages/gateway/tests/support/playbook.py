@@ -18,10 +18,14 @@ from fake_transport import FakeTransport
 from beyond_gateway.admit import Admitted
 from beyond_gateway.client_protocol import ClientConnection
 from beyond_gateway.config import Config
+from beyond_gateway.deny.entries import DenySet
 from beyond_gateway.framing import ChunkedReader
 from beyond_gateway.gateway import Gateway
+from beyond_gateway.host.shared import Shared
 from beyond_gateway.log import Log
 from beyond_gateway.managed_key import mint, signing_key
+from beyond_gateway.metrics.worker import WorkerMetrics
+from beyond_gateway.providers import build_table
 from beyond_gateway.redact import Secret
 from beyond_gateway.upstream_protocol import UpstreamConnection
 from beyond_gateway.usage_rows import LineWriter
@@ -47,14 +51,24 @@ def play_config(**changes: Any) -> Config:
     """Settings of a playbook's gateway: one signing key, one pool key each for openai and anthropic, no TLS."""
     keys = (Secret(POOL.decode()),)
     given: dict[str, Any] = {"pool_keys": {"openai": keys, "anthropic": keys}, "signing_keys": {1: PUBLIC}}
+    given |= {"rate_limit_rps": 0, "byo_rate_limit_rps": 0}
     return Config(upstream_tls=False, **(given | changes))
+
+
+def play_shared(config: Config) -> Shared:
+    """Memory for one worker that knows the providers of a configuration."""
+    shared = Shared()
+    shared.register(row.name for row in build_table(config).values())
+    return shared
 
 
 class PlayedGateway(Gateway):
     """A gateway that dials fake transports, reads the playbook's clock and counts what must balance."""
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop, rows: LineWriter, log: Log) -> None:
-        super().__init__(config, loop, rows, log, frozenset())
+        shared = play_shared(config)
+        metrics = WorkerMetrics(shared.metrics(0))
+        super().__init__(config, loop, rows=rows, log=log, shared=shared, metrics=metrics, denied=DenySet())
         self.lines: list[FakeTransport] = []
         # Whether dialling succeeds; None keeps it waiting until `dialled` is set.
         self.reachable: bool | None = True
@@ -124,7 +138,7 @@ class Play:
         rows, lines = (LineWriter(file.fileno(), self.loop) for file in self._files)
         config = play_config(**self._settings)
         self.gateway = PlayedGateway(config, self.loop, rows, Log(lines, lambda: self.clock))
-        self.gateway.now = lambda: self.clock
+        self.gateway.now = self.gateway.stopwatch = lambda: self.clock
         self.clients: list[FakeTransport] = []
         self.client_connects()
         self._upstream_read = 0

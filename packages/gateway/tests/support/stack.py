@@ -7,9 +7,11 @@ ask the provider what it received.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,8 +35,17 @@ KEY = (
     "WrWcPbklu91PS-4WuR6GnBNF3h4nROpH0EQQlfJf06f7_lEnlQOCSBimhH2JMwXFJgw40BniTB7-yIdFnpldDw"
 )
 POOL_KEYS = {"openai": "sk-pool-openai-S3CR3T", "anthropic": "sk-ant-pool-S3CR3T", "groq": "gsk-pool-S3CR3T"}
+# One process on free ports, and no limit that a test in a hurry would meet; `config` overrides.
+DEFAULTS = {
+    "listen": '"127.0.0.1:0"',
+    "metrics_listen": '"127.0.0.1:0"',
+    "workers": "1",
+    "rate_limit_rps": "0",
+    "byo_rate_limit_rps": "0",
+}
 BYO_KEY = "sk-byo-0123456789"
 WAIT_S = 20.0
+RELOAD_ENDS = ("settings reloaded", "reload refused; the settings stay as they were")
 
 
 def wait_for(condition: Any, what: str, seconds: float = WAIT_S) -> Any:
@@ -86,14 +98,25 @@ class Provider:
 class Stack:
     """A gateway in front of providers that live on `authority`, by default an embedded provider of its own."""
 
-    def __init__(self, folder: Path, authority: str, *, config: str = "", tables: str = "", tls: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        authority: str,
+        *,
+        config: str = "",
+        tables: str = "",
+        tls: bool = False,
+        environ: dict[str, str] | None = None,
+        open_files: int | None = None,
+    ) -> None:
         self.rows_path = folder / "rows.jsonl"
         self.log_path = folder / "gateway.log"
-        path = folder / "config.toml"
+        path = self.config_path = folder / "config.toml"
         authorities = "\n".join(f'{name} = "{authority}"' for name in POOL_KEYS)
         keys = "\n".join(f'{name} = "{key}"' for name, key in POOL_KEYS.items())
+        settings = "".join(f"{key} = {value}\n" for key, value in DEFAULTS.items() if f"{key} =" not in config)
         path.write_text(
-            f'listen = "127.0.0.1:0"\nupstream_tls = {"true" if tls else "false"}\n{config}\n'
+            f"{settings}upstream_tls = {'true' if tls else 'false'}\n{config}\n"
             f"[provider_authorities]\n{authorities}\n[pool_keys]\n{keys}\n"
             f'[signing_keys]\n1 = "{PUBLIC_KEY}"\n{tables}\n'
         )
@@ -102,17 +125,37 @@ class Stack:
             [sys.executable, "-m", "beyond_gateway", "run", "-c", str(path)],
             stdout=self._files[0],
             stderr=self._files[1],
-            env={**os.environ, "PYTHONWARNINGS": "error", "PYTHONDEVMODE": ""},
+            env={**os.environ, "PYTHONWARNINGS": "error", "PYTHONDEVMODE": "", **(environ or {})},
+            preexec_fn=None if open_files is None else lambda: _limit_files(open_files),  # noqa: PLW1509 - no threads
         )
-        self.port = int(wait_for(self._address, "the gateway's address").rsplit(":", 1)[1])
+        said = wait_for(self._listening, "the gateway's address")
+        self.port, self.admin_port = (int(said[name].rsplit(":", 1)[1]) for name in ("address", "metrics"))
         self.url = f"http://127.0.0.1:{self.port}"
 
-    def _address(self) -> str:
+    def _listening(self) -> dict[str, Any]:
         assert self.process.poll() is None, self.log_path.read_text()
         for line in self.log():
             if line["fields"]["message"] == "listening":
-                return line["fields"]["address"]
-        return ""
+                return line["fields"]
+        return {}
+
+    def page(self, path: str = "/metrics") -> tuple[int, str]:
+        """Status and body of a page of the admin listener."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=WAIT_S)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of one series, 0 where it is not there."""
+        for family in text_string_to_metric_families(self.page()[1]):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return sample.value
+        return 0.0
 
     def log(self) -> list[dict[str, Any]]:
         """Diagnostics so far."""
@@ -133,6 +176,28 @@ class Stack:
         time.sleep(0.03)
         os.truncate(self.rows_path, 0)
         self._files[0].seek(0)
+
+    def reload(self, old: str, new: str) -> None:
+        """Change the configuration file and have it read again; return when the gateway has said what it made of it."""
+        text = self.config_path.read_text()
+        assert old in text
+        self.config_path.write_text(text.replace(old, new))
+        said = [len(self.said(message)) for message in RELOAD_ENDS]
+        self.process.send_signal(signal.SIGHUP)
+        wanted = max(1, len(self.workers()))
+        wait_for(
+            lambda: len(self.said(RELOAD_ENDS[0])) >= said[0] + wanted or len(self.said(RELOAD_ENDS[1])) > said[1],
+            "the end of the reload",
+        )
+
+    def said(self, message: str) -> list[dict[str, Any]]:
+        """The fields of the diagnostics with this message."""
+        return [line["fields"] for line in self.log() if line["fields"]["message"] == message]
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers, none where the gateway is one plain process."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
 
     @contextlib.contextmanager
     def connect(self) -> Generator[socket.socket]:
@@ -156,6 +221,10 @@ class Stack:
         return code
 
 
+def _limit_files(count: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+
 def read_all(connection: socket.socket) -> bytes:
     """Everything up to the end of the connection; a reset ends it as well."""
     parts: list[bytes] = []
@@ -166,12 +235,12 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def read_answer(connection: socket.socket) -> bytes:
-    """One answer with a Content-Length, head and body; what comes behind it stays."""
+    """One answer, head and body, by its Content-Length or its last chunk; what comes behind it stays."""
     data = b""
     while True:
         head, end, body = data.partition(b"\r\n\r\n")
         found = re.search(rb"(?i)content-length: (\d+)", head)
-        if end and found and len(body) >= int(found[1]):
+        if end and (len(body) >= int(found[1]) if found else body.endswith(b"0\r\n\r\n")):
             return data
         part = connection.recv(65536)
         assert part, f"closed after {data!r}"

@@ -15,7 +15,9 @@ LLM egress gateway: applications keep their OpenAI or Anthropic SDK and change o
   beyond-ai dev                     try it: embedded providers, a ready key, exports to paste
   beyond-ai keygen                  make a signing key; paste what it prints into config.toml
   beyond-ai mint --key-file FILE    sign a key for a tenant
+  beyond-ai doctor -c config.toml   see whether it can work: keys, files, NATS, providers
   beyond-ai run -c config.toml      serve (the word `run` may be left out)
+  beyond-ai deny add 42             refuse a tenant, on every running gateway
 """
 _U32 = 2**32 - 1
 _U64 = 2**64 - 1
@@ -91,6 +93,13 @@ def _parser() -> _Parser:
         "--script", type=Path, metavar="FILE", help="JSON answers that the embedded providers give in turn"
     )
 
+    doctor = command("doctor", "check config, keys, files, addresses, NATS, providers; exit 1 if anything fails")
+    doctor.add_argument("-c", "--config", type=Path, metavar="FILE", help="config.toml; AI_* variables go over it")
+    doctor.add_argument(
+        "--timeout", type=_seconds, default=5.0, metavar="SECONDS", help="bound of each check, default 5"
+    )
+    doctor.add_argument("--all", action="store_true", help="reach providers without a pool key too")
+
     keygen = command("keygen", "make a signing key: a private file, and the public line for config.toml on stdout")
     keygen.add_argument(
         "--kid", type=_number(_U32), default=1, metavar="N", help="key id, default 1; raise it to rotate"
@@ -114,7 +123,30 @@ def _parser() -> _Parser:
     proof.add_argument("-c", "--config", type=Path, metavar="FILE", help="check with the signing_keys of this file")
     proof.add_argument("--public-key", metavar="BASE64", help="check with this public key")
 
-    for listing in (keygen, mint, inspect):
+    deny = command("deny", "who is refused: add, remove and list entries of the deny-set, over NATS")
+    changes = deny.add_subparsers(dest="change", required=True, metavar="CHANGE", parser_class=_Parser)
+    listings = [doctor, keygen, mint, inspect]
+    for name, summary in (
+        ("add", "refuse a tenant, or one of its v2 keys, on every gateway within a second"),
+        ("remove", "let it in again; exit 1 if it was not denied"),
+        ("list", "print all that is denied"),
+    ):
+        change = changes.add_parser(name, help=summary, description=summary)
+        change.add_argument(
+            "-c", "--config", type=Path, metavar="FILE", help="config.toml with nats_url; or AI_NATS_URL"
+        )
+        listings.append(change)
+        if name == "list":
+            continue
+        change.add_argument("tenant", nargs="?", type=_number(_U64), metavar="TENANT", help="number of the tenant")
+        change.add_argument("--key-id", type=_number(_U64), metavar="N", help="one v2 key instead of a tenant")
+        if name == "add":
+            change.add_argument(
+                "--reason", default="spend", metavar="TEXT", help="spend is 402; fraud or any other text is 403"
+            )
+            change.add_argument("--ttl", metavar="TIME", help="let it in again after 90s, 30m, 24h or 7d; else never")
+
+    for listing in listings:
         listing.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -126,3 +158,13 @@ def _number(most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse_number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 600:
+        raise argparse.ArgumentTypeError("expected seconds from 0.1 to 600")
+    return seconds

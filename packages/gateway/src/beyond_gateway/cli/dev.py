@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import uvloop
 
-from beyond_gateway.app import serve, stop_on_signals
+from beyond_gateway.app import place_alone, serve, stop_on_signals
 from beyond_gateway.cli.live import LiveRows
 from beyond_gateway.config import Address, Config
 from beyond_gateway.config_load import load
 from beyond_gateway.errors import OperatorError
+from beyond_gateway.host.limits import raise_open_files
+from beyond_gateway.host.sockets import address_of
 from beyond_gateway.managed_key import mint, signing_key
 from beyond_gateway.mock import MockProvider, Script, ScriptError
 from beyond_gateway.providers import BUILT_IN
@@ -28,6 +30,7 @@ from beyond_gateway.redact import Secret
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from beyond_gateway.app import Place
     from beyond_gateway.cli.arguments import DevArguments
 
 KID = 1
@@ -53,15 +56,18 @@ async def _serve(arguments: DevArguments, seed: bytes, script: Script | None) ->
     port = await provider.start()
     config, embedded = _config(arguments, seed, f"127.0.0.1:{port}")
     key = mint(seed, KID, TENANT, VPC)
+    place, close_sockets = place_alone(config, raise_open_files())
     try:
         return await serve(
             config,
+            place,
             stop=stop,
             plain_text=embedded,
             make_rows=LiveRows,
-            ready=lambda address: _announce(address, key, embedded),
+            ready=lambda place: _announce(place, key, embedded),
         )
     finally:
+        close_sockets()
         await provider.close()
 
 
@@ -72,6 +78,9 @@ def _config(arguments: DevArguments, seed: bytes, mock: str) -> tuple[Config, fr
     config = msgspec.structs.replace(
         base,
         listen=Address(arguments.host, arguments.port),
+        metrics_listen=Address("127.0.0.1", 0)
+        if base.metrics_listen == Config().metrics_listen
+        else base.metrics_listen,
         provider_authorities={**dict.fromkeys(embedded, mock), **base.provider_authorities},
         pool_keys={**{name: (Secret(f"sk-embedded-{name}"),) for name in embedded}, **base.pool_keys},
         signing_keys={KID: bytes(signing_key(seed).verify_key), **base.signing_keys},
@@ -97,11 +106,13 @@ def _seed(state_dir: Path) -> bytes:
     return seed
 
 
-def _announce(address: str, key: str, embedded: frozenset[str]) -> None:
+def _announce(place: Place, key: str, embedded: frozenset[str]) -> None:
+    address = address_of(place.listener)
     real = sorted({row.name for row in BUILT_IN} - embedded)
     print(
         f"""\
 listening on http://{address}
+metrics on   http://{address_of(place.admin)}/metrics
 embedded providers: {", ".join(sorted(embedded)) or "none"}
 real providers:     {", ".join(real) or "none (set AI_POOL_KEY_OPENAI and the like to reach one)"}
 

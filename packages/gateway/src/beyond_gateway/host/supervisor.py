@@ -1,0 +1,306 @@
+"""The parent of several workers: forks them, restarts one that dies, passes signals and settings on, and waits.
+
+                    ┌─────────────── SIGCHLD: restart, count what was lost ───────────────┐
+    fork workers ───┴─► watch ── SIGHUP: load, then send the text to every worker ─────────┤
+                          └───── SIGTERM: tell every worker, wait until the last is gone ──┘
+
+It serves no byte and runs no event loop: nothing that a request can do reaches it, and forking is safe, because there
+is no thread and no loop to copy. Workers are forked, not started afresh: they share what was imported, the sockets, the
+memory of `shared` and the seed of Python's hash, and a successor is there in milliseconds. What it says to a worker
+goes through a socket pair, whose end tells the worker that its parent is gone.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from beyond_gateway.errors import OperatorError
+from beyond_gateway.metrics.cells import count_restart, retire
+
+if TYPE_CHECKING:
+    from beyond_gateway.host.notify import Notifier
+    from beyond_gateway.host.shared import Shared
+    from beyond_gateway.log import Log
+
+FIRST_PAUSE_S: Final = 0.05
+"""Wait before a worker that died within a second of its start is started again; doubles with each such death."""
+LONGEST_PAUSE_S: Final = 1.0
+"""What waits in the queue of a worker that cannot start must not wait longer than a client does."""
+QUICK_DEATH_S: Final = 1.0
+"""A worker that lived longer is started again at once."""
+LAST_WAIT_S: Final = 15.0
+"""Seconds beyond the grace period until a worker that does not end is killed: it has last bytes and rows to write."""
+CANNOT_START: Final = 2
+"""Exit status of a worker that cannot use its configuration, as of a command (gw contract, commands)."""
+
+
+SEND_AGAIN_S: Final = 0.05
+"""Pause before settings are offered again to a worker that has not taken the last ones."""
+
+
+SETTINGS: Final = b"S"
+"""First byte of the only message to a worker; an empty one would look like the end of its parent."""
+
+
+MOST_SETTINGS: Final = 1024 * 1024
+"""Bytes of the longest message; the kernel's own limit for one is lower (net.core.wmem_default)."""
+
+
+class Child(NamedTuple):
+    """What a worker gets from its parent: its slot, the socket it is told things on, the pipe to say that it serves."""
+
+    slot: int
+    control: socket.socket
+    ready: int
+
+    def say_ready(self) -> None:
+        """Tell the parent that this worker serves."""
+        os.write(self.ready, self.slot.to_bytes(2, "big"))
+
+
+class Host(Protocol):
+    """What a parent is given: how a worker lives, where settings come from, how the port is closed."""
+
+    @property
+    def grace_s(self) -> float:
+        """Seconds that streams may still run after a signal to stop."""
+        ...
+
+    def work(self, child: Child) -> int:
+        """Be a worker until told to stop; return its exit status. Called in the child."""
+        ...
+
+    def read_again(self) -> bytes:
+        """Return the text of the settings for the workers. Raises OperatorError where they cannot be used."""
+        ...
+
+    def stop_listening(self) -> None:
+        """Close the clients' sockets."""
+        ...
+
+
+class _Worker:
+    """A worker as its parent sees it; times are monotonic seconds."""
+
+    __slots__ = ("control", "owed", "pause_s", "pid", "serves", "slot", "start_at", "started")
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        self.pid = 0
+        self.control: socket.socket | None = None
+        self.owed: bytes | None = None
+        self.serves = False
+        self.started = 0.0
+        self.start_at = 0.0
+        self.pause_s = FIRST_PAUSE_S
+
+
+class Supervisor:
+    """Runs the workers of a host."""
+
+    def __init__(self, host: Host, shared: Shared, log: Log, notifier: Notifier) -> None:
+        self._host = host
+        self._shared = shared
+        self._log = log
+        self._notifier = notifier
+        self._workers = [_Worker(slot) for slot in range(shared.workers)]
+        self._ready_read, self._ready_write = os.pipe()
+        self._signal_read, self._signal_write = os.pipe()
+        self._kill_at: float | None = None
+        self._said_ready = False
+        self._status = 0
+
+    def run(self) -> int:
+        """Serve until a signal ends it; return 0 after a clean end, else what the worst worker returned."""
+        for end in (self._ready_read, self._signal_read, self._signal_write):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._signal_write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, _noted)
+        gc.collect()
+        gc.freeze()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._signal_read, selectors.EVENT_READ, self._on_signals)
+            selector.register(self._ready_read, selectors.EVENT_READ, self._on_ready)
+            for worker in self._workers:
+                self._start(worker)
+            while not self._ended:
+                for key, _ in selector.select(self._wait_s()):
+                    key.data()
+                self._reap()
+                self._by_the_clock()
+        return self._status
+
+    @property
+    def _draining(self) -> bool:
+        return self._kill_at is not None
+
+    @property
+    def _ended(self) -> bool:
+        return self._draining and not any(worker.pid for worker in self._workers)
+
+    # -- starting
+
+    def _start(self, worker: _Worker) -> None:
+        # Whole messages or none: a worker never meets half of the settings.
+        worker.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        worker.control.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+        worker.serves, worker.owed = False, None
+        worker.started = time.monotonic()
+        worker.pid = os.fork()
+        if not worker.pid:
+            self._become(worker, theirs)
+        theirs.close()
+
+    def _become(self, worker: _Worker, control: socket.socket) -> None:
+        """Turn this process, a copy of the parent just made, into a worker; never returns."""
+        status = 70  # EX_SOFTWARE (sysexits.h): a fault of our own
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # A copy of the parent's end would hide from a worker that the parent is gone.
+            for other in self._workers:
+                if other.control is not None:
+                    other.control.close()
+            for end in (self._ready_read, self._signal_read, self._signal_write):
+                os.close(end)
+            status = self._host.work(Child(worker.slot, control, self._ready_write))
+        except OperatorError as error:
+            sys.stderr.write(f"beyond-ai: {error}\n")
+            status = CANNOT_START
+        except BaseException:  # noqa: BLE001 - the last frame of the process: nobody above could see it
+            traceback.print_exc()
+        finally:
+            # The parent's clean-up at exit is not the worker's.
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _on_ready(self) -> None:
+        slots = os.read(self._ready_read, 4096)
+        for at in range(0, len(slots), 2):
+            self._workers[int.from_bytes(slots[at : at + 2], "big")].serves = True
+        if not self._said_ready and all(worker.serves for worker in self._workers):
+            self._said_ready = True
+            self._notifier.ready()
+
+    # -- ending and restarting
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, raw = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            worker = next((one for one in self._workers if one.pid == pid), None)
+            if worker is not None:
+                self._buried(worker, os.waitstatus_to_exitcode(raw))
+
+    def _buried(self, worker: _Worker, status: int) -> None:
+        """Close what belonged to a worker that is gone, count what it took along, and plan its successor."""
+        now = time.monotonic()
+        pid, worker.pid = worker.pid, 0
+        if worker.control is not None:
+            worker.control.close()
+            worker.control = None
+        lost = retire(self._shared.metrics(worker.slot))
+        if status > 0 and not self._said_ready:
+            # It could not begin, and neither could the next: better no gateway than a circle of restarts.
+            self._status = status
+            self._drain()
+            return
+        if self._draining:
+            self._status = self._status or (1 if status else 0)
+            return
+        count_restart(self._shared.metrics(worker.slot))
+        ended = signal.Signals(-status).name if status < 0 else f"status {status}"
+        self._log.warning("worker ended; another takes its place", pid=pid, slot=worker.slot, by=ended, rows_lost=lost)
+        if now - worker.started >= QUICK_DEATH_S:
+            worker.pause_s = FIRST_PAUSE_S
+            worker.start_at = now
+        else:
+            worker.start_at = now + worker.pause_s
+            worker.pause_s = min(2 * worker.pause_s, LONGEST_PAUSE_S)
+
+    def _by_the_clock(self) -> None:
+        now = time.monotonic()
+        if self._kill_at is None:
+            for worker in self._workers:
+                if not worker.pid and worker.start_at <= now:
+                    self._start(worker)
+                elif worker.owed is not None:
+                    self._offer(worker, worker.owed)
+        elif now >= self._kill_at:
+            self._log.warning("a worker did not end in its time and is killed")
+            self._tell(signal.SIGKILL)
+
+    def _wait_s(self) -> float | None:
+        """Return the seconds until something is due, None where only an event can bring work."""
+        now = time.monotonic()
+        if self._kill_at is not None:
+            return max(0.0, self._kill_at - now)
+        due = [worker.start_at for worker in self._workers if not worker.pid]
+        due += [now + SEND_AGAIN_S for worker in self._workers if worker.owed is not None]
+        return max(0.0, min(due) - now) if due else None
+
+    # -- signals
+
+    def _on_signals(self) -> None:
+        arrived = set(os.read(self._signal_read, 4096))
+        if arrived & {signal.SIGTERM, signal.SIGINT}:
+            self._drain()
+        elif signal.SIGHUP in arrived and not self._draining:
+            self._pass_settings_on()
+
+    def _drain(self) -> None:
+        if self._draining:
+            return
+        self._kill_at = time.monotonic() + self._host.grace_s + LAST_WAIT_S
+        self._notifier.stopping()
+        self._host.stop_listening()
+        self._tell(signal.SIGTERM)
+
+    def _tell(self, number: signal.Signals) -> None:
+        for worker in self._workers:
+            if worker.pid:
+                os.kill(worker.pid, number)
+
+    def _pass_settings_on(self) -> None:
+        """Read the settings once, and give the workers what was read: a file edited meanwhile cannot part them."""
+        self._notifier.reloading()
+        try:
+            text = self._host.read_again()
+        except OperatorError as error:
+            self._log.warning("reload refused; the settings stay as they were", error=str(error))
+        else:
+            for worker in self._workers:
+                if worker.control is not None:
+                    self._offer(worker, text)
+        self._notifier.ready()
+
+    def _offer(self, worker: _Worker, text: bytes) -> None:
+        """Send settings to a worker; where it has not taken the last ones, only the newest wait for it."""
+        worker.owed = None
+        if worker.control is None:
+            return
+        try:
+            worker.control.send(SETTINGS + text)
+        except BlockingIOError:
+            worker.owed = text
+        except OSError as error:
+            self._log.warning("settings cannot be passed on", slot=worker.slot, error=error.strerror or "closed")
+
+
+def _noted(number: int, frame: object) -> None:
+    """Do nothing: the byte in the wake-up pipe says which signal came."""
