@@ -6,12 +6,14 @@ Exits 0 when every answer and every usage row is as promised, else 1 and says wh
 import sys
 import tempfile
 from collections import defaultdict
+from pathlib import Path
 
 import anthropic
 import openai
 
-from demo import calls, latency
+from demo import calls, deny, latency
 from demo.calls import YARDSTICK, Call
+from demo.deny import Store
 from demo.latency import KINDS, ROUNDS, Medians
 from demo.processes import DemoError, Gateway, Provider, Row, bypass_proxies, usage_row
 from demo.report import answer, note, result, say, table
@@ -21,17 +23,18 @@ def main() -> int:
     """Run the demo; return the exit status."""
     bypass_proxies()
     try:
-        with tempfile.TemporaryDirectory() as state_dir, Provider() as provider:
+        with tempfile.TemporaryDirectory() as folder, Provider() as provider, deny.store(Path(folder, "nats")) as nats:
             # One provider is our own process, so that it can also be asked directly; a demo may call without pause.
             settings = {f"AI_PROVIDER_AUTHORITY_{YARDSTICK.upper()}": f"127.0.0.1:{provider.port}"}
-            with Gateway(state_dir, settings | {"AI_RATE_LIMIT_RPS": "0"}) as gateway:
-                return _show(gateway, provider.port)
+            settings |= {"AI_RATE_LIMIT_RPS": "0"} | ({"AI_NATS_URL": nats.url} if nats else {})
+            with Gateway(str(Path(folder, "state")), settings) as gateway:
+                return _show(gateway, provider.port, nats)
     except (DemoError, OSError) as fault:
         result("FAIL", "demo", str(fault))
         return 1
 
 
-def _show(gateway: Gateway, provider_port: int) -> int:
+def _show(gateway: Gateway, provider_port: int, nats: Store | None) -> int:
     say(f"beyond-ai dev is listening on {gateway.origin}, all providers embedded")
     say()
     rows: list[Row] = []
@@ -41,6 +44,7 @@ def _show(gateway: Gateway, provider_port: int) -> int:
     say()
     medians = latency.measure(gateway, provider_port)
     rows += [gateway.row() for _ in range(ROUNDS * len(KINDS))]
+    failures += deny.show(gateway, nats, rows)
     failures += _stopped(gateway, rows)
     say()
     _table(rows, medians)

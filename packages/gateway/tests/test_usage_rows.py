@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -186,3 +187,133 @@ def test_a_file_takes_everything_at_once(tmp_path: Path) -> None:
     assert path.read_bytes() == b"".join(row(number) for number in range(1000))
     os.close(fd)
     loop.close()
+
+
+def test_what_is_written_is_told_line_by_line() -> None:
+    """Each line is told once, when the operating system has taken it whole; what waits is not told."""
+    with pipe() as (reader, writer, loop):
+        rows = LineWriter(writer, loop)
+        told: list[int] = []
+        rows.on_written = told.append
+        for number in range(500):
+            rows.put(row(number))
+        assert not rows.flush_now()
+        assert sum(told) == rows.written == 500 - rows.pending
+        while not rows.flush_now():
+            drain(reader)
+        assert sum(told) == 500
+
+
+def test_without_a_loop_a_line_is_out_at_once() -> None:
+    """A process that runs no event loop writes lines all the same."""
+    reader, writer = os.pipe()
+    rows = LineWriter(writer, None)
+    rows.put(b"one\n")
+    assert os.read(reader, 100) == b"one\n"
+    assert rows.close() == 0
+    os.close(reader)
+    os.close(writer)
+
+
+def test_the_pipe_stays_blocking_for_others() -> None:
+    """What others do with the same pipe is not changed: the flag that keeps us from waiting is ours alone."""
+    with pipe() as (_, writer, loop):
+        rows = LineWriter(writer, loop)
+        assert os.get_blocking(writer)
+        rows.put(row(1))
+        assert rows.close() == 0
+        assert os.get_blocking(writer)
+
+
+@contextmanager
+def small_disk(room: int) -> Generator[None]:
+    """Let files grow to `room` bytes only, as a full disk would: the write at the edge is cut short, then none goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    """What does not fit waits; when there is room again every row is there once, whole and in order."""
+    loop = asyncio.new_event_loop()
+    path = tmp_path / "rows"
+    wanted = b"".join(row(number) for number in range(50))
+    with path.open("wb") as file:
+        rows = LineWriter(file.fileno(), loop)
+        with small_disk(1000):
+            for number in range(50):
+                rows.put(row(number))
+            assert not rows.flush_now()
+            assert path.stat().st_size == 1000
+            assert (rows.written, rows.pending) == (3, 47)
+        assert rows.flush_now()
+        assert path.read_bytes() == wanted
+        assert (rows.written, rows.pending) == (50, 0)
+    loop.close()
+
+
+def test_beside_other_writers_a_cut_row_is_begun_again(tmp_path: Path) -> None:
+    """What a full disk cut short may be followed by another's row, so the cut one comes again, whole, on a new line."""
+    loop = asyncio.new_event_loop()
+    path = tmp_path / "rows"
+    with path.open("wb") as file:
+        ours, other = (LineWriter(file.fileno(), loop, alone=False) for _ in range(2))
+        with small_disk(1000):
+            for number in range(10):
+                ours.put(row(number))
+            assert not ours.flush_now()
+            assert ours.pending == 7
+        other.put(row(99))
+        assert ours.flush_now()
+        assert other.flush_now()
+        lines = path.read_bytes().splitlines(keepends=True)
+        whole = [line for line in lines if len(line) == 300]
+        assert sorted(whole) == sorted(row(number) for number in [*range(10), 99])
+        assert [len(line) for line in lines if len(line) != 300] == [101]
+        assert ours.written == 10
+    loop.close()
+
+
+def test_eight_processes_on_one_pipe_write_whole_lines() -> None:
+    """Rows of eight workers come through a pipe that is always full, each whole and each once."""
+    reader, writer = os.pipe()
+    children: list[int] = []
+    for worker in range(8):
+        pid = os.fork()
+        if not pid:
+            os.close(reader)
+            rows = LineWriter(writer, None, alone=False)
+            for number in range(300):
+                rows.put(b"%d:%0*d\n" % (worker, 50 + number % 400, number))
+            while not rows.flush_now():
+                pass
+            os._exit(0)
+        children.append(pid)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe_end:
+        lines = pipe_end.read().splitlines()
+    for pid in children:
+        assert os.waitpid(pid, 0)[1] == 0
+    seen = sorted((int(line[:1]), int(line[2:])) for line in lines)
+    assert seen == [(worker, number) for worker in range(8) for number in range(300)]
+    assert {len(line) - 2 for line in lines} <= set(range(50, 450))
+
+
+def test_after_a_pause_of_the_reader_rows_catch_up() -> None:
+    """A reader that is slow for a moment leaves no lasting backlog: what it takes is filled again at once."""
+    with pipe() as (reader, writer, loop):
+        rows = LineWriter(writer, loop)
+        for number in range(3000):
+            rows.put(row(number))
+        run_for(loop, FLUSH_S * 2)
+        got, turns = b"", 0
+        while rows.pending:
+            got += drain(reader)
+            run_for(loop, FLUSH_S * 1.5)
+            turns += 1
+        # Each turn empties the pipe of 64 KiB and lets it be filled; a pause for a stalled reader spans seven turns.
+        assert turns <= 2 * (3000 * 300 // 65536 + 1)
+        assert got + drain(reader) == b"".join(row(number) for number in range(3000))

@@ -79,7 +79,9 @@ class ClientConnection(asyncio.Protocol):
         has_room = self._gateway.has_room
         self._gateway.clients.add(self)
         if not has_room:
+            # Without waiting for what it may have sent: the descriptor is what is short.
             self._refuse_unasked(errors.NO_DESCRIPTOR)
+            stream.close()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, in any pieces."""

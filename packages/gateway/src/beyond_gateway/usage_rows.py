@@ -27,7 +27,7 @@ PIPE_BUF: Final = 4096
 FLUSH_S: Final = 0.005
 """Rows of this many seconds share a write: at 10,000 requests a second that is one system call for fifty rows."""
 RETRY_S: Final = 0.05
-"""Pause before a stalled or failed write is tried again."""
+"""Pause before a write is tried again that failed, or that would block where nothing tells when it will not."""
 FILE_BLOCK: Final = 64 * 1024
 """Bytes of one write to a regular file: a full disk then leaves little in the air."""
 MAX_QUEUED: Final = 100_000
@@ -63,6 +63,8 @@ class LineWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._poll: select.poll | None = None
         self._own_fd = False
+        self._stalled = False
+        self._watching = False
         self.dropped = 0
         self.written = 0
         mode = os.fstat(fd).st_mode
@@ -97,23 +99,40 @@ class LineWriter:
         self._lines.append(line)
         if self._loop is None:
             self.flush_now()
-        elif self._timer is None:
+        elif self._timer is None and not self._watching:
             self._timer = self._loop.call_later(FLUSH_S, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
-        if not self.flush_now() and self._loop is not None:
+        if self.flush_now() or self._loop is None:
+            return
+        if self._stalled:
+            # By the clock a reader that is only slow would be served once a pause, and never catch up.
+            self._watching = True
+            self._loop.add_writer(self._fd, self._writable_again)
+        else:
             self._timer = self._loop.call_later(RETRY_S, self._flush)
+
+    def _writable_again(self) -> None:
+        self._stop_watching()
+        self._flush()
+
+    def _stop_watching(self) -> None:
+        if self._watching and self._loop is not None:
+            self._loop.remove_writer(self._fd)
+        self._watching = False
 
     def flush_now(self) -> bool:
         """Write what the descriptor takes without blocking; return whether nothing is left."""
+        self._stalled = False
         while self._rest or self._lines:
             if self._poll is not None and not self._writable(self._poll):
                 return False
             block = self._rest or self._next_block()
             try:
                 sent = os.write(self._fd, block)
-            except OSError:
+            except OSError as error:
+                self._stalled = self._own_fd and isinstance(error, BlockingIOError)
                 sent = 0
             self._count(block, sent)
             self._rest = block[sent:] if self._alone or block.endswith(b"\n", 0, sent) else _begun_again(block, sent)
@@ -146,6 +165,7 @@ class LineWriter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._stop_watching()
         self.flush_now()
         if self._own_fd:
             os.close(self._fd)
