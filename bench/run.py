@@ -33,6 +33,11 @@ SECTIONS = {
     "scanner": "scanner",
     "usage": "usage",
     "startup": "startup",
+    "guards": "guards",
+    "deny": "deny",
+    "workers": "workers",
+    "lifecycle": "lifecycle",
+    "flood": "flood",
     "peers": "peers",
 }
 

@@ -107,6 +107,17 @@ def test_an_explanation_is_used_once() -> None:
     assert not drift.suspects(info(10, 2), 2, 2, 0)
 
 
+def test_doubt_is_what_writes_explain() -> None:
+    """Ends by time and plain additions leave none; a removal put down to a write does, until the next scan."""
+    drift = Drift(SINCE)
+    drift.advance(info(12, 6))
+    drift.advance(info(12, 5))
+    assert not drift.doubtful
+    drift.advance(info(13, 5))
+    drift.advance(info(13, 5))
+    assert drift.doubtful
+
+
 STEPS = st.lists(st.sampled_from(["append", "remove"]), max_size=30)
 
 

@@ -58,10 +58,9 @@ def busy() -> Host:
         metrics.began()
         metrics.responded(1, 200, 0.2)
         metrics.ttft(2, 0.5)
-        metrics.overhead(0.00007)
+        metrics.settled("ok", 0.00007)
         metrics.loop_lag(3.0)
         metrics.rejected("draining")
-        metrics.ended("ok")
     return host
 
 
@@ -96,7 +95,7 @@ def test_a_scrape_adds_up_all_workers() -> None:
     for number, metrics in enumerate(host.workers):
         for _ in range(number + 1):
             metrics.began()
-        metrics.hold(100)
+        metrics.buffered(100)
     assert host.value("ai_requests_total") == 6.0
     assert host.value("ai_requests_in_flight") == 6.0
     assert host.value("ai_buffered_bytes") == 300.0
@@ -224,12 +223,12 @@ CALLS: list[Callable[[WorkerMetrics], None]] = [
     WorkerMetrics.began,
     WorkerMetrics.stream_began,
     WorkerMetrics.admitted_managed,
-    lambda metrics: metrics.ended("ok"),
+    lambda metrics: metrics.settled("ok", 0.25),
     lambda metrics: metrics.rejected("bad_request"),
     lambda metrics: metrics.responded(1, 404, 0.25),
     lambda metrics: metrics.ttft(2, 2.0),
-    lambda metrics: metrics.hold(1 << 20),
-    lambda metrics: metrics.overhead(0.5),
+    lambda metrics: metrics.usage_unread(),
+    lambda metrics: metrics.settled("cut_short", 0.5),
     lambda metrics: metrics.rows_written(3),
 ]
 

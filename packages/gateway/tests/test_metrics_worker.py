@@ -32,18 +32,18 @@ def at(name: str, value: str = "", *, provider: int = 0, offset: int = 0) -> int
 def _two_requests_one_over(metrics: WorkerMetrics) -> None:
     metrics.began()
     metrics.began()
-    metrics.ended("timeout")
+    metrics.settled("timeout", 0.001)
 
 
 def _refused(metrics: WorkerMetrics) -> None:
     metrics.began()
     metrics.rejected("invalid_key")
-    metrics.ended(None)
+    metrics.ended()
 
 
 def _held_and_let_go(metrics: WorkerMetrics) -> None:
-    metrics.hold(1000)
-    metrics.hold(-400)
+    metrics.buffered(1000)
+    metrics.buffered(600)
 
 
 def _streams(metrics: WorkerMetrics) -> None:
@@ -64,14 +64,25 @@ EVENTS: dict[str, tuple[Callable[[WorkerMetrics], None], dict[int, float]]] = {
     "malformed": (WorkerMetrics.malformed, {at("ai_requests_total"): 1}),
     "requests": (
         _two_requests_one_over,
-        {at("ai_requests_total"): 2, at("ai_requests_in_flight"): 1, at("ai_outcomes_total", "timeout"): 1},
+        {
+            at("ai_requests_total"): 2,
+            at("ai_requests_in_flight"): 1,
+            at("ai_outcomes_total", "timeout"): 1,
+            at("ai_gateway_overhead_seconds", offset=4): 1,
+            at("ai_gateway_overhead_seconds", offset=12): 0.001,
+        },
     ),
     "refused": (_refused, {at("ai_requests_total"): 1, at("ai_rejections_total", "invalid_key"): 1}),
     "an unlisted reason": (lambda metrics: metrics.rejected("new"), {at("ai_rejections_total", "other"): 1}),
     "admitted": (WorkerMetrics.admitted_managed, {at("ai_managed_admitted_total"): 1}),
     "overhead": (
-        lambda metrics: metrics.overhead(0.0002),
-        {at("ai_gateway_overhead_seconds", offset=2): 1, at("ai_gateway_overhead_seconds", offset=12): 0.0002},
+        lambda metrics: metrics.settled("ok", 0.0002),
+        {
+            at("ai_requests_in_flight"): -1,
+            at("ai_outcomes_total", "ok"): 1,
+            at("ai_gateway_overhead_seconds", offset=2): 1,
+            at("ai_gateway_overhead_seconds", offset=12): 0.0002,
+        },
     ),
     "held": (_held_and_let_go, {at("ai_buffered_bytes"): 600}),
     "retried": (lambda metrics: metrics.connect_retried(3), {at("ai_connect_retries_total", provider=3): 1}),
@@ -156,10 +167,14 @@ def test_every_event_is_in_the_table() -> None:
     assert {name for name in vars(WorkerMetrics) if not name.startswith("_")} <= called
 
 
+def _work(metrics: WorkerMetrics, seconds: float) -> None:
+    metrics.settled("ok", seconds)
+
+
 @pytest.mark.parametrize(
     ("name", "bounds", "note"),
     [
-        ("ai_gateway_overhead_seconds", OVERHEAD_S, WorkerMetrics.overhead),
+        ("ai_gateway_overhead_seconds", OVERHEAD_S, _work),
         ("ai_event_loop_lag_seconds", LAG_S, WorkerMetrics.loop_lag),
         ("ai_ttft_seconds", PROVIDER_S, _first_token),
         ("ai_upstream_latency_seconds", PROVIDER_S, _head),

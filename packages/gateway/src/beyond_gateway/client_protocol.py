@@ -100,7 +100,12 @@ class ClientConnection(asyncio.Protocol):
             self._heads(data)
 
     def eof_received(self) -> bool:
-        """Take a client's end of sending as its leaving: a stock client's close looks the same."""
+        """Take a client's end of sending as its leaving: a stock client's close looks the same.
+
+        Told here: the connection's own end waits for what is still to be written, which nobody may ever read.
+        """
+        if self._exchange is not None:
+            self._exchange.client_left()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the event loop passes it
@@ -215,8 +220,8 @@ class ClientConnection(asyncio.Protocol):
         """Send bytes to the client."""
         self._transport.write(data)
 
-    def refuse(self, refusal: Refusal, request_id: str, *, close: bool) -> None:
-        """Send an answer of the gateway's own and end the exchange."""
+    def refuse(self, refusal: Refusal, request_id: str, *, close: bool, head_only: bool = False) -> None:
+        """Send an answer of the gateway's own and end the exchange; to HEAD its head only."""
         extra = b""
         if refusal.retry_after is not None:
             extra += b"retry-after: %d\r\n" % refusal.retry_after
@@ -228,7 +233,7 @@ class ClientConnection(asyncio.Protocol):
         if close:
             extra += b"connection: close\r\n"
         status_line = f"{refusal.status} {HTTPStatus(refusal.status).phrase}".encode()
-        self._transport.write(answer(status_line, errors.body(refusal), request_id, extra))
+        self._transport.write(answer(status_line, errors.body(refusal), request_id, extra, head_only=head_only))
         self.response_done(close=close)
 
     def response_done(self, *, close: bool) -> None:

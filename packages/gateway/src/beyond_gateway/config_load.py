@@ -124,10 +124,15 @@ def _from_file(text: str, path: Path) -> dict[_Key, _Given]:
 def _document(text: str, path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(text)
+    except RecursionError:
+        raise OperatorError(f"{path}: not TOML: nested too deep") from None
     except tomllib.TOMLDecodeError as error:
         message, _, position = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", position)
         raise OperatorError(f"{path}:{line[1] if line else text.count(chr(10)) + 1}: not TOML: {message}") from None
+    except ValueError as error:
+        # A number too long for Python comes as the plain kind.
+        raise OperatorError(f"{path}: not TOML: {error}") from None
 
 
 def _from_environment(environ: Mapping[str, str], given: Mapping[_Key, _Given]) -> dict[_Key, _Given]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ssl
 from typing import TYPE_CHECKING, Final
@@ -23,15 +24,24 @@ _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 class Dialer:
     """Dials under one configuration's TLS settings. `plain_text` names providers that are spoken to without TLS."""
 
-    def __init__(self, gateway: Gateway, context: ssl.SSLContext | None, plain_text: frozenset[str]) -> None:
+    def __init__(self, gateway: Gateway, config: Config, plain_text: frozenset[str]) -> None:
         self._gateway = gateway
-        self._context = context
+        self._tls = tls_settings(config)
+        self._context = client_context(config)
         self._plain_text = plain_text
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def use(self, context: ssl.SSLContext | None) -> None:
-        """Dial by other TLS settings from now on."""
-        self._context = context
+    def use(self, config: Config) -> bool:
+        """Dial by these TLS settings from now on; return whether they are as before. Raises OperatorError.
+
+        What is as before is kept: reading all authorities takes 40 ms, for which every stream would wait.
+        """
+        settings = tls_settings(config)
+        if settings == self._tls:
+            return True
+        self._context = client_context(config)
+        self._tls = settings
+        return False
 
     def dial(self, exchange: Exchange, lane: Lane) -> None:
         """Open a connection for `exchange`, which is told how it went if it still waits by then."""
@@ -69,6 +79,17 @@ class Dialer:
             return
         if exchange.waits:
             exchange.dial_failed(fault)
+
+
+def tls_settings(config: Config) -> tuple[object, ...]:
+    """Return all that a context is made from, to be compared: a CA file of another time or size is another file."""
+    path = config.upstream_ca_file
+    file: tuple[int, ...] = ()
+    if path is not None:
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            file = (found.st_ino, found.st_mtime_ns, found.st_size)
+    return (config.upstream_tls, config.upstream_verify_cert, path, file)
 
 
 def client_context(config: Config) -> ssl.SSLContext | None:

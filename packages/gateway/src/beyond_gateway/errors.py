@@ -37,7 +37,8 @@ class OperatorError(Exception):
     """
 
     def __init__(self, text: str, *, key: str | None = None) -> None:
-        super().__init__(text)
+        # What is quoted may have any letter in it; a message is one line.
+        super().__init__("".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text))
         self.key = key
 
 

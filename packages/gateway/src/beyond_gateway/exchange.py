@@ -74,6 +74,7 @@ class Exchange:
         "_corked",
         "_ends_with_close",
         "_gateway",
+        "_head_begun",
         "_head_out",
         "_hides_usage",
         "_ledger",
@@ -122,6 +123,7 @@ class Exchange:
         self._rewriter: Rewriter | None = None
         self._look: Callable[[bytes], None] | None = None
         self._head_out = b""
+        self._head_begun = 0.0
         self._closes = asked.head.wants_close
         self._ends_with_close = False
 
@@ -134,6 +136,7 @@ class Exchange:
         """
         self._corked = body_follows
         gateway, asked = self._gateway, self._asked
+        begun = gateway.stopwatch()
         gateway.began()
         verdict = gateway.admit(asked, self._length, self._started)
         if isinstance(verdict, Refusal):
@@ -148,7 +151,7 @@ class Exchange:
             self._corked = False
         else:
             self._open(verdict, self._length)
-        self._tally.rests()
+        self._tally.busy_s = gateway.stopwatch() - begun
 
     @property
     def passes_trailers(self) -> bool:
@@ -199,7 +202,7 @@ class Exchange:
         self._hold(self._received)
         if not done or self._stage is not _COLLECT or self._admitted is None:
             return
-        self._tally.works()
+        begun = self._gateway.stopwatch()
         body = self._collected[0] if len(self._collected) == 1 else b"".join(self._collected)
         self._collected = []
         if self._ledger is not None:
@@ -207,7 +210,7 @@ class Exchange:
         ask = ask_for_usage(body)
         self._hides_usage = ask.hide_usage_event
         self._open(self._admitted, len(ask.body), ask.body)
-        self._tally.rests()
+        self._tally.busy_s += self._gateway.stopwatch() - begun
 
     def _open(self, admitted: Admitted, length: int, body: bytes = b"") -> None:
         """Write the head for the provider and find a connection to send it on."""
@@ -281,7 +284,7 @@ class Exchange:
     def response_head(self, head: ResponseHead, reader: BodyReader) -> None:
         """Send the provider's head to the client and make ready for its body."""
         self._quiet_s = 0.0
-        self._tally.works()
+        self._head_begun = self._gateway.stopwatch()
         self._tally.responded(head.status, self._attached_at, stream=head.is_stream)
         self._response = head
         self._replay = None
@@ -303,9 +306,7 @@ class Exchange:
 
     def send_head(self) -> None:
         """Send the response head alone: no byte of its body came in the same read."""
-        self._client.write(self._head_out)
-        self._head_out = b""
-        self._tally.rests()
+        self._write_head(b"")
 
     def response_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
         """Send a piece of the response on the moment it is there."""
@@ -315,13 +316,16 @@ class Exchange:
                 self._look(piece)
         out = raw if self._rewriter is None else self._rewriter.feed(raw, payload)
         if self._head_out:
-            self._client.write(self._head_out + out)
-            self._head_out = b""
-            self._tally.rests()
+            self._write_head(out)
         elif out:
             self._client.write(out)
         if done:
             self._finish("ok")
+
+    def _write_head(self, body: bytes) -> None:
+        self._client.write(self._head_out + body)
+        self._head_out = b""
+        self._tally.busy_s += self._gateway.stopwatch() - self._head_begun
 
     def _first_look(self, piece: bytes) -> None:
         """Meet the first piece of the response body; further ones are for the tap alone."""
@@ -344,6 +348,8 @@ class Exchange:
         )
         if retry.may_send_again(attempt):
             self._stage = _CONNECT
+            # The connection that is gone may have been full; the next one says so itself.
+            self._client.valve.go(FAR_SIDE_FULL)
             self._connect(admitted, fresh=True)
             return
         self.refuse(errors.UPSTREAM_FAILED)
@@ -394,7 +400,8 @@ class Exchange:
         self._closes = self._closes or refusal.status in (400, 408, 413) or self._asked.head.expects_continue
         self._let_upstream_go(reusable=False)
         self._settle(outcome)
-        self._client.refuse(refusal, self.request_id, close=self._closes)
+        head_only = self._asked.head.method == b"HEAD"
+        self._client.refuse(refusal, self.request_id, close=self._closes, head_only=head_only)
 
     def cut(self) -> None:
         """The gateway shuts down: end this exchange as it stands."""

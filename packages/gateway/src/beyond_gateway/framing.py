@@ -19,6 +19,7 @@ TRAILER_BYTES: Final = 16 * 1024
 """Longest trailer section, a quarter of the head's cap."""
 
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_BARE_LINE_END: Final = re.compile(rb"\r(?!\n|\Z)|(?<!\r)\n")
 _TRAILERS: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*")
 
 _SIZE, _DATA, _TRAILER = range(3)
@@ -163,7 +164,7 @@ class ChunkedReader:
         else:
             found = held.find(b"\r\n\r\n")
             if found < 0:
-                if len(held) > TRAILER_BYTES or _bare_line_end(held):
+                if len(held) > TRAILER_BYTES or _BARE_LINE_END.search(held):
                     raise FramingError("bad trailer section")
                 self._held = held
                 return len(data)
@@ -181,11 +182,6 @@ _SIZE_PREFIX: Final = re.compile(rb"[0-9A-Fa-f]{1,15}(?:[ \t]*(?:;[\t\x20-\x7e\x
 
 def _may_become_size_line(seen: bytes) -> bool:
     return _SIZE_PREFIX.fullmatch(seen) is not None
-
-
-def _bare_line_end(held: bytes) -> bool:
-    rest = held.replace(b"\r\n", b"")
-    return b"\n" in rest or b"\r" in rest[:-1]
 
 
 BodyReader = LengthReader | ChunkedReader | CloseReader

@@ -11,7 +11,7 @@ import msgspec
 
 from beyond_gateway import errors
 from beyond_gateway.admit import Admitted, admit
-from beyond_gateway.dialer import Dialer, client_context
+from beyond_gateway.dialer import Dialer
 from beyond_gateway.ledger import PromptBudget
 from beyond_gateway.metrics.cells import held_bytes
 from beyond_gateway.metrics.process import resident_bytes
@@ -34,12 +34,13 @@ TICK_S: Final = 0.25
 LEAST_SPARE_FILES: Final = 32
 """Descriptors that clients do not get, or an eighth of the limit where that is more: providers, files and probes need
 some, and a gateway that can accept but not connect serves nobody."""
+HELD_STEP_BYTES: Final = 1024 * 1024
+"""How far what a worker holds may differ from what it has told: bodies are small, and a look at all workers is not."""
 FIXED: Final = (
     *("listen", "metrics_listen", "workers", "nats_url", "nats_creds", "nats_creds_file"),
     *("config_bucket", "snapshot_path"),
 )
 """Settings that a running gateway cannot change: sockets and processes exist, the deny-set is being watched."""
-_TLS: Final = ("upstream_tls", "upstream_verify_cert", "upstream_ca_file")
 
 
 class Gateway:
@@ -66,18 +67,21 @@ class Gateway:
         self.stopwatch = time.perf_counter
         self.metrics = metrics
         self.rules = build_rules(config, shared, denied)
-        self.dialer = Dialer(self, client_context(config), plain_text)
+        self.dialer = Dialer(self, config, plain_text)
         self.clients: set[ClientConnection] = set()
         self.upstreams: set[UpstreamConnection] = set()
         self.prompts = PromptBudget()
         self.in_flight = 0
         self.buffered_bytes = 0
+        self._told_bytes = 0
+        self._may_hold = True
         self.draining = False
         self.nothing_in_flight = asyncio.Event()
         self.nobody_connected = asyncio.Event()
         self._shared = shared
         self._slots = shared.all_metrics()
         self._most_files = open_files - max(LEAST_SPARE_FILES, open_files // 8)
+        self._step_bytes = min(HELD_STEP_BYTES, config.max_buffered_body_bytes // 8)
         self._ticked_at = self.now()
         # Ids only need to differ; the generator seeds itself from the system once.
         self._random = random.Random()  # noqa: S311 - not a secret
@@ -122,11 +126,17 @@ class Gateway:
         """Account for `size` more bytes of bodies held whole, negative for fewer; return whether they may be held.
 
         They may not where all workers together then hold more than the budget. They are accounted for all the same:
-        whoever refuses the body gives them back.
+        whoever refuses the body gives them back. Other workers are told, and asked, in steps.
         """
-        self.buffered_bytes += size
-        self.metrics.hold(size)
-        return size <= 0 or held_bytes(self._slots) <= self.config.max_buffered_body_bytes
+        held = self.buffered_bytes = self.buffered_bytes + size
+        if abs(held - self._told_bytes) >= self._step_bytes or (self._told_bytes and not held):
+            self._tell_buffered()
+        return self._may_hold
+
+    def _tell_buffered(self) -> None:
+        self._told_bytes = self.buffered_bytes
+        self.metrics.buffered(self._told_bytes)
+        self._may_hold = held_bytes(self._slots) <= self.config.max_buffered_body_bytes
 
     def disconnected(self, client: ClientConnection) -> None:
         """Forget a client's connection."""
@@ -144,11 +154,10 @@ class Gateway:
         old = self.config
         changed = [name for name in FIXED if getattr(config, name) != getattr(old, name)]
         adopted: Config = msgspec.structs.replace(config, **{name: getattr(old, name) for name in FIXED})
-        same_tls = all(getattr(config, name) == getattr(old, name) for name in _TLS)
-        context = client_context(adopted)
+        same_tls = self.dialer.use(adopted)
         self.rules = next_rules(self.rules, adopted, self._shared, same_tls=same_tls)
-        self.dialer.use(context)
         self.config = adopted
+        self._step_bytes = min(HELD_STEP_BYTES, adopted.max_buffered_body_bytes // 8)
         for name in changed:
             self.log.warning("a changed setting waits for a restart", key=name)
 
@@ -168,6 +177,7 @@ class Gateway:
         metrics.rows_waiting(self.rows.pending)
         metrics.deny_set_size(len(self.rules.denied))
         metrics.resident(resident_bytes())
+        self._tell_buffered()
 
     def drain(self) -> None:
         """Take no more requests; connections close as their exchanges end."""

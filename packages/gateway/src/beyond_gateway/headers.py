@@ -83,15 +83,15 @@ def response(head: ResponseHead, request_id: str, framing: bytes | None, *, clos
     )
 
 
-def answer(status_line: bytes, body: bytes, request_id: str, extra: bytes) -> bytes:
-    """Return a whole response of the gateway's own: JSON `body` behind a head with the request id and `extra` lines."""
-    return (
-        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nx-beyond-request-id: %b\r\n%b\r\n%b"
-        % (
-            status_line,
-            len(body),
-            request_id.encode(),
-            extra,
-            body,
-        )
+def answer(status_line: bytes, body: bytes, request_id: str, extra: bytes, *, head_only: bool = False) -> bytes:
+    """Return a whole response of the gateway's own: JSON `body` behind a head with the request id and `extra` lines.
+
+    With `head_only`, which HEAD asks for, the head tells the length of the body that is left out (RFC 9110, 9.3.2).
+    """
+    head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n" % (
+        status_line,
+        len(body),
+        b"x-beyond-request-id: %b\r\n" % request_id.encode(),
+        extra,
     )
+    return head if head_only else head + body

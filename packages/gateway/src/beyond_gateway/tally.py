@@ -22,27 +22,22 @@ _PROVIDERS_FAULT: Final = (errors.UNREACHABLE, errors.UPSTREAM_FAILED, errors.UP
 
 
 class Tally:
-    """One exchange's account. `ledger` is there for an admitted managed request; `started` is monotonic seconds."""
+    """One exchange's account.
 
-    __slots__ = ("_admitted", "_begun", "_busy_s", "_gateway", "_judged", "_started", "_streams", "ledger")
+    `ledger` is there for an admitted managed request. `busy_s` is our own work for it, which the exchange adds up: what
+    waits for client or provider is not in it. `started` is monotonic seconds.
+    """
+
+    __slots__ = ("_admitted", "_gateway", "_judged", "_started", "_streams", "busy_s", "ledger")
 
     def __init__(self, gateway: Gateway, started: float) -> None:
         self._gateway = gateway
         self._started = started
-        self._begun = gateway.stopwatch()
-        self._busy_s = 0.0
+        self.busy_s = 0.0
         self._admitted: Admitted | None = None
         self._judged = False
         self._streams = False
         self.ledger: Ledger | None = None
-
-    def works(self) -> None:
-        """Begin to count our own work for this request; what waits for client or provider is not counted."""
-        self._begun = self._gateway.stopwatch()
-
-    def rests(self) -> None:
-        """End it."""
-        self._busy_s += self._gateway.stopwatch() - self._begun
 
     def admitted(self, admitted: Admitted, *, free: bool) -> Ledger | None:
         """Note that the request may go out; return the ledger of a managed one."""
@@ -55,17 +50,18 @@ class Tally:
 
     def refused(self, request_id: str, refusal: Refusal) -> None:
         """Note an answer of the gateway's own."""
-        if refusal in _PROVIDERS_FAULT:
-            self._judge(failed=True)
+        if self._admitted is not None and refusal in _PROVIDERS_FAULT:
+            self._judge(self._admitted, self._gateway.now(), failed=True)
         self._gateway.metrics.rejected(refusal.reason)
         self._gateway.log.refused(request_id, refusal)
 
     def responded(self, status: int, sent_at: float, *, stream: bool) -> None:
         """Note the provider's final head, for a request that was sent on its connection at `sent_at`."""
         gateway, admitted = self._gateway, self._admitted
-        self._judge(failed=status >= 500)
         if admitted is not None:
-            gateway.metrics.responded(admitted.lane.index, status, gateway.now() - sent_at)
+            now = gateway.now()
+            self._judge(admitted, now, failed=status >= 500)
+            gateway.metrics.responded(admitted.lane.index, status, now - sent_at)
         if stream:
             self._streams = True
             gateway.metrics.stream_began()
@@ -75,17 +71,13 @@ class Tally:
         if self._admitted is not None:
             self._gateway.metrics.ttft(self._admitted.lane.index, now - self._started)
 
-    def _judge(self, *, failed: bool) -> None:
+    def _judge(self, admitted: Admitted, now: float, *, failed: bool) -> None:
         """Tell the provider's breaker once how it went, as far as that is the provider's doing."""
-        admitted = self._admitted
-        if admitted is None or self._judged:
+        if self._judged:
             return
         self._judged = True
-        breaker, now = admitted.lane.breaker, self._gateway.now()
-        if failed:
-            breaker.failure(now, probe=admitted.probe)
-        else:
-            breaker.success(now, probe=admitted.probe)
+        breaker = admitted.lane.breaker
+        (breaker.failure if failed else breaker.success)(now, probe=admitted.probe)
 
     def settle(self, request_id: str, outcome: Outcome) -> None:
         """End the account: a probe without an answer is given back, everything is counted, the row is written."""
@@ -93,16 +85,15 @@ class Tally:
         if self._streams:
             metrics.stream_ended()
         if admitted is None:
-            metrics.ended(None)
+            metrics.ended()
             return
         if admitted.probe and not self._judged:
             admitted.lane.breaker.give_back()
-        metrics.overhead(self._busy_s)
         if self.ledger is None:
-            metrics.ended(outcome)
+            metrics.settled(outcome, self.busy_s)
             return
         row = self.ledger.row(request_id, outcome, gateway.now())
-        metrics.ended(row.outcome)
+        metrics.settled(row.outcome, self.busy_s)
         if row.metered.facts is not None:
             metrics.tokens(row.metered.facts)
         if row.metered.estimated:

@@ -35,6 +35,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_lane",
         "_reader",
         "_transport",
+        "_writable",
         "has_answered",
         "idle_s",
         "valve",
@@ -51,6 +52,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._buffer = b""
         self._head_request = False
         self._keeps_alive = True
+        self._writable = True
         self.idle_s = 0.0
         self.has_answered = False
 
@@ -73,7 +75,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._exchange = None
         self.idle_s = 0.0
         whole = self._reader is not None and self._reader.done and not self._buffer
-        if reusable and whole and self._keeps_alive:
+        # Behind bytes that the provider has not taken, the next request would wait without knowing.
+        if reusable and whole and self._keeps_alive and self._writable:
             self.valve.open()
             self.spare()
         else:
@@ -146,6 +149,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The provider sends no more: the connection is of no further use."""
+        self._lane.idle.forget(self)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,11 +169,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The provider reads too slowly."""
+        self._writable = False
         if self._exchange is not None:
             self._exchange.upstream_writable(writable=False)
 
     def resume_writing(self) -> None:
         """The provider has caught up."""
+        self._writable = True
         if self._exchange is not None:
             self._exchange.upstream_writable(writable=True)
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from nats_server import NatsServer, serving
 
-from beyond_gateway.deny import backoff, watch
+from beyond_gateway.deny import backoff, follow
 from beyond_gateway.deny.entries import key_of
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def server() -> Iterator[NatsServer]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "FIRST_S", 0.05)
     monkeypatch.setattr(backoff, "LONGEST_S", 0.1)
-    monkeypatch.setattr(watch, "LOOK_S", 0.2)
-    monkeypatch.setattr(watch, "MISSING_S", 0.05)
+    monkeypatch.setattr(follow, "LOOK_S", 0.2)
+    monkeypatch.setattr(follow, "MISSING_S", 0.05)
+    monkeypatch.setattr(follow, "DOUBT_S", 0.5)
 
 
 async def act(bucket: Store, step: Step) -> None:

@@ -10,7 +10,7 @@ import pytest
 from deny_store import config, store, until, watching
 from nats_server import NatsServer, serving
 
-from beyond_gateway.deny import backoff, feed, nats_client, stream, watch
+from beyond_gateway.deny import backoff, feed, follow, nats_client, stream, watch
 from beyond_gateway.deny.snapshot_format import decode
 from beyond_gateway.errors import OVER_LIMIT
 from beyond_gateway.managed_key import Identity
@@ -27,8 +27,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let waits be short: what they are worth is a matter of figures, which `test_deny_backoff` looks at."""
     monkeypatch.setattr(backoff, "FIRST_S", 0.1)
     monkeypatch.setattr(backoff, "LONGEST_S", 0.4)
-    monkeypatch.setattr(watch, "LOOK_S", 0.3)
-    monkeypatch.setattr(watch, "MISSING_S", 0.1)
+    monkeypatch.setattr(follow, "LOOK_S", 0.3)
+    monkeypatch.setattr(follow, "MISSING_S", 0.1)
     monkeypatch.setattr(watch, "TICK_S", 0.05)
 
 
@@ -207,6 +207,8 @@ def test_a_dropped_and_recreated_bucket_is_another_one(shared: NatsServer) -> No
             await bucket.create()
             await bucket.put(9)
             await until(lambda: at.contents == ({9}, set()), "the new bucket's entry alone")
+            await bucket.put(10)
+            await until(lambda: at.contents == ({9, 10}, set()), "its second entry")
             assert at.connected == [True]
 
     asyncio.run(scenario())
@@ -423,7 +425,7 @@ def test_a_fault_of_the_watch_does_not_end_it(shared: NatsServer, monkeypatch: p
             raise faults.pop()
         return real(answer)
 
-    monkeypatch.setattr(watch, "parse_info", parse)
+    monkeypatch.setattr(follow, "parse_info", parse)
 
     async def scenario() -> None:
         async with store(shared.url, "fault") as bucket, watching(config(shared.url, "fault")) as at:

@@ -8,7 +8,6 @@ rounded up: an entry never leaves before the store drops it. Time is an argument
 
 from __future__ import annotations
 
-import re
 from heapq import heapify, heappop, heappush
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from beyond_gateway.errors import Refusal
     from beyond_gateway.managed_key import Identity
 
-_KEY: Final = re.compile(rb"blackhole\.(key\.)?(0|[1-9][0-9]{0,19})")
+_ZERO: Final = 0x30
 _U64: Final = 2**64 - 1
 
 
@@ -34,13 +33,21 @@ _REASON: Final = msgspec.json.Decoder(_Reason)
 
 def parse_key(key: bytes) -> int | None:
     """Entry of `blackhole.{tenant}` (the tenant) or `blackhole.key.{key_id}` (the id inverted); None for other keys."""
-    match = _KEY.fullmatch(key)
-    if match is None:
+    # By hand, because a scan does this a million times: a regular expression takes twice as long.
+    if not key.startswith(b"blackhole."):
         return None
-    number = int(match[2])
+    digits = key[10:]
+    is_tenant = digits.isdigit()
+    if not is_tenant:
+        digits = digits[4:] if digits.startswith(b"key.") else b""
+        if not digits.isdigit():
+            return None
+    if len(digits) > 20 or (digits[0] == _ZERO and len(digits) > 1):
+        return None
+    number = int(digits)
     if number > _U64:
         return None
-    return number if match[1] is None else ~number
+    return number if is_tenant else ~number
 
 
 def key_of(entry: int) -> str:
@@ -54,7 +61,7 @@ def parse_reason(value: bytes) -> str | None:
         return value.decode()
     try:
         return _REASON.decode(value).reason
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -75,7 +75,7 @@ class Feed:
             return None
         try:
             self._deliver(subject, reply, data, headers)
-        except (ValueError, IndexError):
+        except ValueError:
             self.gap = True
         return None
 

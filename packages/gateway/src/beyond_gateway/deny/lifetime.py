@@ -6,7 +6,7 @@ Formats: NATS ADR-8 (operations of a KV bucket), ADR-15 (reply subjects of JetSt
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,22 +16,16 @@ _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m":
 _REMOVALS: Final = frozenset({"DEL", "PURGE"})
 
 
-class Place(NamedTuple):
-    """Where a delivery stands: in the stream, in the consumer's own count, in time, and how many are behind it."""
+def place(reply: bytes) -> tuple[int, int, int, int]:
+    """Where a delivery stands: revision in the stream, number in the consumer, nanoseconds of writing, how many follow.
 
-    revision: int
-    number: int
-    written_ns: int
-    pending: int
-
-
-def place(reply: bytes) -> Place:
-    """Place of a delivery, from the subject it could be acknowledged at; ValueError or IndexError for another one."""
+    Read from the subject it could be acknowledged at; ValueError for another one.
+    """
     # $JS.ACK.{stream}.{consumer}.{delivered}.{stream seq}.{consumer seq}.{time}.{pending}; the longer form has domain
     # and account before the stream.
     parts = reply.split(b".")
-    at = 5 if len(parts) == 9 else 7
-    return Place(int(parts[at]), int(parts[at + 1]), int(parts[at + 2]), int(parts[at + 3]))
+    revision, number, written_ns, pending = parts[5:] if len(parts) == 9 else parts[7:11]
+    return int(revision), int(number), int(written_ns), int(pending)
 
 
 def is_removal(headers: Mapping[str, str]) -> bool:

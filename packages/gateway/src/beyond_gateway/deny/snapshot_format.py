@@ -54,30 +54,34 @@ def encode(columns: Columns, bucket: str, revision: int, mark: Mark | None) -> l
 
 def decode(data: bytes, bucket: str) -> tuple[DenySet, Mark | None]:
     """Deny-set and resume point of a snapshot; Damaged for one that is torn, corrupt, or of another bucket."""
-    line, newline, body = data.partition(b"\n")
+    # Views instead of slices: the file of a million entries is 8 MB, and a worker's memory is counted.
+    end = data.find(b"\n")
+    body = memoryview(data)[end + 1 :]
     try:
-        head = _HEAD.decode(line)
+        head = _HEAD.decode(data[: max(0, end)])
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Damaged("its first line cannot be read") from None
     if head.version != VERSION or head.bucket != bucket:
         raise Damaged("it is of another bucket or version")
-    if not newline or min(head.counts) < 0 or len(body) != 8 * sum(head.counts) or zlib.crc32(body) != head.crc32:
+    if min(head.counts) < 0 or len(body) != 8 * sum(head.counts) or zlib.crc32(body) != head.crc32:
         raise Damaged("it is torn or corrupt")
     if head.counts[4] != head.counts[5]:
         raise Damaged("its columns do not match")
-    columns: Columns = []
-    at = 0
-    for count in head.counts:
-        columns.append(_little(array("Q", body[at : at + 8 * count])))
-        at += 8 * count
     denied = DenySet()
-    spend, suspended, spend_keys, suspended_keys, ending, seconds = columns
-    denied.spend.update(spend)
-    denied.spend.update(~key for key in spend_keys)
-    denied.suspended.update(suspended)
-    denied.suspended.update(~key for key in suspended_keys)
-    for place, second in zip(ending, seconds, strict=True):
-        # The lowest bit of the second says that the place is a key id's.
+    at = 0
+
+    def column(place: int) -> array[int]:
+        nonlocal at
+        numbers = array("Q")
+        numbers.frombytes(body[at : at + 8 * head.counts[place]])
+        at += 8 * head.counts[place]
+        return _little(numbers)
+
+    denied.spend.update(column(0))
+    denied.suspended.update(column(1))
+    denied.spend.update(~key for key in column(2))
+    denied.suspended.update(~key for key in column(3))
+    for place, second in zip(column(4), column(5), strict=True):
         denied.set_deadline(~place if second & 1 else place, second >> 1)
     denied.revision = head.revision
     return denied, head.mark

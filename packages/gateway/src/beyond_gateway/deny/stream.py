@@ -105,14 +105,16 @@ class Drift:
     Explained are: as many as a write replaces; ends of entries by their own time, and of the store's markers, which
     `known` counts as they are seen; and `due` ones, which the store may have dropped just before us. They are set off
     against each other over time, because store and set do not end an entry at the same moment. `mark` is the last state
-    that was taken in, the place to resume from.
+    that was taken in, the place to resume from; `doubtful` says that messages did go, and that it took a write's word
+    that it replaced them.
     """
 
-    __slots__ = ("_used", "mark")
+    __slots__ = ("_used", "doubtful", "mark")
 
-    def __init__(self, taken_in: Mark) -> None:
+    def __init__(self, taken_in: Mark, *, doubtful: bool = False) -> None:
         self.mark = taken_in
         self._used = 0
+        self.doubtful = doubtful
 
     def suspects(self, info: StreamInfo, size: int, known: int, due: int) -> bool:
         """Whether the set, of `size` entries, may hold some that the store has no more."""
@@ -125,7 +127,9 @@ class Drift:
 
     def advance(self, info: StreamInfo) -> None:
         """Take in this state, which was not suspect."""
-        self._used += self._over(info) or 0
+        over = self._over(info) or 0
+        self._used += over
+        self.doubtful = self.doubtful or (removed(self.mark, info) or 0) > over
         self.mark = mark(info)
 
     def _over(self, info: StreamInfo) -> int | None:

@@ -12,7 +12,7 @@ import uvloop
 
 from beyond_gateway.app import Place, place_alone, serve, stop_on_signals
 from beyond_gateway.config_load import parse, read_text
-from beyond_gateway.dialer import client_context
+from beyond_gateway.dialer import client_context, tls_settings
 from beyond_gateway.host.limits import raise_open_files, usable_cores
 from beyond_gateway.host.notify import Notifier
 from beyond_gateway.host.shared import Shared
@@ -36,12 +36,13 @@ class Source:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._tls: tuple[object, ...] = ()
         self.config = self.take(read_text(path))
 
     def take(self, text: str) -> Config:
         """Return what `text` and the environment say; it is in force from now on. Raises OperatorError."""
         config = parse(text, self._path, os.environ)
-        _check(config)
+        self._check(config)
         self.config = config
         return config
 
@@ -50,18 +51,22 @@ class Source:
         text = read_text(self._path)
         return text, self.take(text)
 
+    def _check(self, config: Config) -> None:
+        """Find what only its use would show, here where one process says it once. Raises OperatorError."""
+        settings = tls_settings(config)
+        if settings != self._tls:
+            client_context(config)
+            self._tls = settings
+        if config.nats_url is not None:
+            from beyond_gateway.deny.nats_client import credentials  # noqa: PLC0415 - 100 ms that only this needs
 
-def _check(config: Config) -> None:
-    """Find what only its use would show, here where one process says it once. Raises OperatorError."""
-    client_context(config)
-    if config.nats_url is not None:
-        from beyond_gateway.deny.nats_client import credentials  # noqa: PLC0415 - 100 ms that only this needs
-
-        credentials(config)
+            credentials(config)
 
 
 def start(source: Source) -> int:
     """Serve; return 0 after a clean stop, 1 where usage rows could not be written. Raises OperatorError."""
+    # A reload asked for before anybody listens to it would end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     open_files = raise_open_files()
     workers = source.config.workers or usable_cores()
     notifier = Notifier.from_environment(os.environ)

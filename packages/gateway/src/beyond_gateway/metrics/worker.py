@@ -97,22 +97,21 @@ class WorkerMetrics:
         """Count an admitted managed request, which owes a usage row from now on."""
         self._cells[_ADMITTED] += 1.0
 
-    def ended(self, outcome: Outcome | None) -> None:
-        """Count an exchange out; `outcome` is None where it was never admitted."""
+    def ended(self) -> None:
+        """Count an exchange out that was never admitted."""
+        self._cells[_IN_FLIGHT] -= 1.0
+
+    def settled(self, outcome: Outcome, busy_s: float) -> None:
+        """Count an admitted exchange out, with its end and with the seconds of our own work for it."""
         cells = self._cells
         cells[_IN_FLIGHT] -= 1.0
-        if outcome is not None:
-            cells[_OUTCOME[outcome]] += 1.0
+        cells[_OUTCOME[outcome]] += 1.0
+        cells[_OVERHEAD + bisect_left(OVERHEAD_S, busy_s)] += 1.0
+        cells[_OVERHEAD_SUM] += busy_s
 
-    def overhead(self, seconds: float) -> None:
-        """Note the gateway's own work for one request."""
-        cells = self._cells
-        cells[_OVERHEAD + bisect_left(OVERHEAD_S, seconds)] += 1.0
-        cells[_OVERHEAD_SUM] += seconds
-
-    def hold(self, size: int) -> None:
-        """Account for `size` more bytes of bodies held whole, negative for fewer."""
-        self._cells[_BUFFERED] += size
+    def buffered(self, size: int) -> None:
+        """Set how many bytes of bodies this worker holds whole."""
+        self._cells[_BUFFERED] = size
 
     # -- a provider
 
