@@ -83,6 +83,8 @@ def decode(data: bytes, bucket: str) -> tuple[DenySet, Mark | None]:
     denied.suspended.update(~key for key in column(3))
     for place, second in zip(column(4), column(5), strict=True):
         denied.set_deadline(~place if second & 1 else place, second >> 1)
+    if len(denied.deadlines) != head.counts[4]:
+        raise Damaged("an entry ends twice")
     denied.revision = head.revision
     return denied, head.mark
 
