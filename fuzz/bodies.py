@@ -25,13 +25,13 @@ from beyond_wire import (
     usage_from_body,
     usage_from_tail,
 )
-from beyond_wire.usage import MAX_COUNT, Dialect, facts_and_model
+from beyond_wire.usage import MAX_COUNT, Family, facts_and_model
 from fuzz import oracle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DIALECTS: Final[tuple[Dialect, Dialect]] = ("openai", "anthropic")
+_DIALECTS: Final[tuple[Family, Family]] = ("openai", "anthropic")
 _KEY: Final = b"aab"  # begins like itself, so that a cut may fall into two possible beginnings
 _LIMIT: Final = 258
 
@@ -204,7 +204,7 @@ def usage_facts(data: bytes) -> None:
                 _is_believable(counts, dialect)
             _is_believable(usage_from_body(dialect, piece, truncated=True), dialect)
 
-        def count(pieces: list[bytes], dialect: Dialect = dialect) -> tuple[int, int]:
+        def count(pieces: list[bytes], dialect: Family = dialect) -> tuple[int, int]:
             counter = DeltaCounter(dialect)
             for piece in pieces:
                 counter.feed(piece)
@@ -218,7 +218,7 @@ def usage_facts(data: bytes) -> None:
         assert model is None or 0 < len(model.encode()) <= 256
 
 
-def _is_believable(facts: UsageFacts | None, dialect: Dialect) -> None:
+def _is_believable(facts: UsageFacts | None, dialect: Family) -> None:
     if facts is None:
         return
     assert facts.wire == dialect

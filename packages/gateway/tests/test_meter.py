@@ -7,7 +7,7 @@ import pytest
 
 from beyond_gateway.meter import Metered, meter
 from beyond_gateway.tap import TAIL_BYTES, Tap
-from beyond_wire import Dialect, UsageFacts
+from beyond_wire import Family, UsageFacts
 
 CHAT_BODY = (
     b'{"id":"c","object":"chat.completion","model":"gpt-4o-2024-08-06",'
@@ -47,7 +47,7 @@ COMPLETED = (
 def metered(
     body: bytes,
     *,
-    dialect: Dialect = "openai",
+    dialect: Family = "openai",
     sse: bool = True,
     status: int = 200,
     complete: bool = True,

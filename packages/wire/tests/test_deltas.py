@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from beyond_wire import DeltaCounter, Dialect, estimate_output_tokens, prompt_text_bytes
+from beyond_wire import DeltaCounter, Family, estimate_output_tokens, prompt_text_bytes
 from beyond_wire.deltas import MAX_LINE_BYTES
 from beyond_wire.json_scan import utf8_length
 from beyond_wire.testing.anthropic_streams import CLOSE, OPEN, PING, STOP, final, start, text
@@ -34,7 +34,7 @@ def _responses(kind: str, **fields: object) -> Event:
 
 UNICODE_ESCAPES = rb'data: {"choices":[{"delta":{"content":"\u0041\u00e9\u20ac\ud83d\ude42"}}]}' + b"\n"
 
-CASES: list[tuple[str, Dialect, bytes, int, int]] = [
+CASES: list[tuple[str, Family, bytes, int, int]] = [
     ("chat text", "openai", sse(chunk(GPT, "Hello"), chunk(GPT, " you"), chunk(GPT), DONE), 2, 9),
     ("chat role only", "openai", sse(_delta(role="assistant", content=""), _delta()), 0, 0),
     ("chat first text with role", "openai", sse(_delta(role="assistant", content="Hi")), 1, 2),
@@ -114,7 +114,7 @@ CASES: list[tuple[str, Dialect, bytes, int, int]] = [
 
 
 @pytest.mark.parametrize(("dialect", "body", "events", "size"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
-def test_counts_for_every_cut(dialect: Dialect, body: bytes, events: int, size: int) -> None:
+def test_counts_for_every_cut(dialect: Family, body: bytes, events: int, size: int) -> None:
     """Each case counts its deltas and their UTF-8 bytes, whole, byte by byte and at every cut."""
     for chunks in every_way(body):
         counter = DeltaCounter(dialect)

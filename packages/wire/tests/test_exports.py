@@ -9,7 +9,7 @@ def test_public_names() -> None:
     """The package exports exactly these names, and each exists."""
     assert beyond_wire.__all__ == [
         "DeltaCounter",
-        "Dialect",
+        "Family",
         "SseBadUtf8",
         "SseEvent",
         "SseLineTooLong",

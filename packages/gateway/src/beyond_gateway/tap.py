@@ -15,7 +15,7 @@ from beyond_gateway.inflate import Inflater
 from beyond_wire import DeltaCounter
 
 if TYPE_CHECKING:
-    from beyond_wire import Dialect
+    from beyond_wire import Family
 
 HEAD_BYTES: Final = 8 << 10
 """Bytes kept from the beginning (gw contract, usage)."""
@@ -49,8 +49,8 @@ class Tap:
         "whole",
     )
 
-    def __init__(self, *, dialect: Dialect, sse: bool, encoding: str = "") -> None:
-        self.dialect: Dialect = dialect
+    def __init__(self, *, dialect: Family, sse: bool, encoding: str = "") -> None:
+        self.dialect: Family = dialect
         self.sse = sse
         self.total = 0
         self.whole = True  # `tail()` is the body from its first byte on

@@ -9,7 +9,7 @@ The primitives:
 - `DeltaCounter` and `prompt_text_bytes` measure what was seen when no usage arrived; `estimate_output_tokens` makes a
   lower bound of it.
 
-`Dialect` says whose format it is: `openai` (Chat Completions, Responses) or `anthropic` (Messages).
+`Family` says whose usage it is: `openai` (Chat Completions, Responses) or `anthropic` (Messages).
 """
 
 from beyond_wire.deltas import DeltaCounter, estimate_output_tokens
@@ -19,11 +19,11 @@ from beyond_wire.heads import model_from_head
 from beyond_wire.prompt import prompt_text_bytes
 from beyond_wire.sse import SseEvent, SseParser
 from beyond_wire.tails import error_in_tail, usage_from_tail
-from beyond_wire.usage import Dialect, UsageFacts, facts_and_model, usage_from_body
+from beyond_wire.usage import Family, UsageFacts, facts_and_model, usage_from_body
 
 __all__ = [
     "DeltaCounter",
-    "Dialect",
+    "Family",
     "SseBadUtf8",
     "SseEvent",
     "SseLineTooLong",

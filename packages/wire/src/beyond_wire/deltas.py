@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from beyond_wire.json_scan import STRING_BODY, utf8_length
 
 if TYPE_CHECKING:
-    from beyond_wire.usage import Dialect
+    from beyond_wire.usage import Family
 
 MAX_LINE_BYTES = 256 * 1024
 """Longest line that is counted, in bytes. Deltas are far below it; longer lines are whole answers or images."""
@@ -39,7 +39,7 @@ class DeltaCounter:
 
     __slots__ = ("_count_line", "_overlong", "_rest", "events", "text_bytes")
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Family) -> None:
         self.events = 0
         self.text_bytes = 0
         self._count_line = _anthropic_bytes if dialect == "anthropic" else _chat_bytes

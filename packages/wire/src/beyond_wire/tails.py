@@ -8,14 +8,14 @@ from beyond_wire.envelope import decode_envelope
 from beyond_wire.events import cut_event, events_in, newest_with_usage
 from beyond_wire.heads import start_facts, start_in_head
 from beyond_wire.json_scan import last_usage_object
-from beyond_wire.usage import Dialect, UsageFacts, anthropic_facts, openai_envelope_facts, openai_facts
+from beyond_wire.usage import Family, UsageFacts, anthropic_facts, openai_envelope_facts, openai_facts
 
 _ANTHROPIC_MARKS = (b'"message_stop"', b'"content_block_')
 _ERROR_EVENTS = (b"error", b"response.failed")
 _ERROR_TYPES = ("error", "response.failed")  # a tuple: the type on the wire may be unhashable
 
 
-def usage_from_tail(dialect: Dialect, tail: bytes, head: bytes = b"") -> UsageFacts | None:
+def usage_from_tail(dialect: Family, tail: bytes, head: bytes = b"") -> UsageFacts | None:
     """Usage of a streamed answer, or None when no event in reach reports any in this dialect.
 
     `tail` is the end of the stream's bytes, `head` its beginning; they may overlap, and either may be all of it.

@@ -12,7 +12,7 @@ from beyond_wire.json_scan import last_usage_object
 if TYPE_CHECKING:
     from beyond_wire.envelope import Envelope, Usage
 
-Dialect: TypeAlias = Literal["openai", "anthropic"]
+Family: TypeAlias = Literal["openai", "anthropic"]
 """Family of a wire format: `openai` is Chat Completions and Responses, `anthropic` is Messages."""
 
 MAX_COUNT = 10**12
@@ -35,7 +35,7 @@ class UsageFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_write_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
     reasoning_tokens: int | None = None
-    wire: Dialect
+    wire: Family
 
     def over(self, older: UsageFacts | None) -> UsageFacts:
         """Return these facts, with the unknown ones taken from `older`: counts are cumulative, the last known wins."""
@@ -52,7 +52,7 @@ class UsageFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
-def usage_from_body(dialect: Dialect, body: bytes, *, truncated: bool = False) -> UsageFacts | None:
+def usage_from_body(dialect: Family, body: bytes, *, truncated: bool = False) -> UsageFacts | None:
     """Usage of a whole JSON answer, or None when it reports none in this dialect.
 
     With `truncated`, `body` is only the end of a longer answer, cut anywhere: then the last complete `"usage"` object
@@ -64,7 +64,7 @@ def usage_from_body(dialect: Dialect, body: bytes, *, truncated: bool = False) -
     return facts_and_model(dialect, body)[0]
 
 
-def facts_and_model(dialect: Dialect, body: bytes) -> tuple[UsageFacts | None, str | None]:
+def facts_and_model(dialect: Family, body: bytes) -> tuple[UsageFacts | None, str | None]:
     """Usage and model of a whole JSON answer, each None where it has none, for the price of one decode.
 
     The same answers as `usage_from_body` and `model_from_body` give. Raises nothing, whatever the bytes.

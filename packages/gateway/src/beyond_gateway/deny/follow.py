@@ -56,7 +56,8 @@ class Follower:
         self._prefix = f"$KV.{bucket}."
         self._stream = f"KV_{bucket}"
         self._drift: Drift | None = None
-        self._offset_s = 0.0
+        # Added to the monotonic clock: our own time of day may be set while we run, and then it must end no entry.
+        self._offset_s = time.time_ns() / 1e9 - time.monotonic()
         self._scanned_at = float("-inf")
         self._missing = 0
 
@@ -72,7 +73,7 @@ class Follower:
 
     def now(self) -> float:
         """Return the store's wall time, as far as it is known."""
-        return time.time_ns() / 1e9 + self._offset_s
+        return time.monotonic() + self._offset_s
 
     async def follow(self, client: NatsClient, reached: Callable[[], None]) -> NoReturn:
         """Follow the bucket, whatever becomes of it, until NatsFailed; calls `reached` when JetStream has answered."""
@@ -90,7 +91,8 @@ class Follower:
         info = parse_info(await client.api(f"STREAM.INFO.{self._stream}"))
         if info.error is None:
             self._missing = 0
-            self._offset_s = info.clock_offset(time.time_ns() / 1e9)
+            if info.ts is not None:
+                self._offset_s = info.clock_offset(time.monotonic())
             return info
         if info.error.err_code not in NOT_FOUND:
             raise NatsFailed(f"JetStream refused: {info.error.description}")

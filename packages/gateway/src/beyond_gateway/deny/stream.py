@@ -53,7 +53,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
         return self.config.max_age / 1e9
 
     def clock_offset(self, now: float) -> float:
-        """Seconds to add to our wall clock, at `now` when the answer came, to get the server's; 0 where it is silent.
+        """Seconds to add to a clock of ours, at `now` when the answer came, to get the server's; 0 where it is silent.
 
         Wrong by the way of the answer, which only lets an entry end that much later.
         """

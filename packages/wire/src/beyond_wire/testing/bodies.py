@@ -10,7 +10,7 @@ from beyond_wire.testing.anthropic_streams import CLAUDE, anthropic
 from beyond_wire.testing.fixture import Fields, Stream, chat_usage, openai, responses_usage
 
 if TYPE_CHECKING:
-    from beyond_wire.usage import Dialect, UsageFacts
+    from beyond_wire.usage import Family, UsageFacts
 
 GPT = "gpt-4o-2024-08-06"
 _TOLD = '{"usage":{"prompt_tokens":1,"completion_tokens":1,"input_tokens":1,"output_tokens":1}}'
@@ -22,7 +22,7 @@ def _body(
     usage: UsageFacts | None = None,
     *,
     model: str | None = GPT,
-    dialect: Dialect = "openai",
+    dialect: Family = "openai",
 ) -> Stream:
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return Stream(name=name, dialect=dialect, body=raw, sse=False, usage=usage, model=model)

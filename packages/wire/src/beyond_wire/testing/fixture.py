@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from beyond_wire.usage import Dialect, UsageFacts
+from beyond_wire.usage import Family, UsageFacts
 
 Fields: TypeAlias = dict[str, Any]
 Event: TypeAlias = Fields | tuple[str, Fields] | str
@@ -23,7 +23,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    dialect: Dialect
+    dialect: Family
     body: bytes
     sse: bool = True
     usage: UsageFacts | None = None
