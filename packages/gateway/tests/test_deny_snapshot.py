@@ -127,6 +127,15 @@ def test_counts_that_lie_are_refused() -> None:
             decode(data.replace(good, bad), "b")
 
 
+def test_an_entry_that_ends_twice_is_refused() -> None:
+    """Two ends of one entry would be one too many when its second comes."""
+    columns = columns_of(sample())
+    columns[4].append(columns[4][0])
+    columns[5].append(columns[5][0] + 2)
+    with pytest.raises(Damaged, match="ends twice"):
+        decode(b"".join(encode(columns, "b", 4, MARK)), "b")
+
+
 def test_a_file_is_written_whole_for_its_owner_only(tmp_path: Path) -> None:
     """Mode 0600, nothing left beside it, and the old one in place where the new one cannot be written."""
     path = tmp_path / "deny.snapshot"

@@ -19,6 +19,7 @@ IO = {
     "beyond_gateway.cli.keys",
     "beyond_gateway.client_protocol",
     "beyond_gateway.deny.bucket",
+    "beyond_gateway.deny.follow",
     "beyond_gateway.deny.nats_client",
     "beyond_gateway.deny.snapshot",
     "beyond_gateway.deny.watch",

@@ -79,6 +79,8 @@ def decode(data: bytes, bucket: str) -> tuple[DenySet, Mark | None]:
     ending = list(islice(numbers, head.counts[4]))
     for place, second in zip(ending, numbers, strict=True):
         denied.set_deadline(~place if second & 1 else place, second >> 1)
+    if len(denied.deadlines) != head.counts[4]:
+        raise Damaged("an entry ends twice")
     denied.revision = head.revision
     return denied, head.mark
 
