@@ -105,7 +105,12 @@ def test_shape_of_every_event_list(turn: RecordedTurn) -> None:
 def test_cut_after_every_event(turn: RecordedTurn) -> None:
     """A stream cut after any event before its finish reason is truncated, with the events and usage known so far."""
     frames = _frames(turn.stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    ends = [at for at, frame in enumerate(frames) if b'"finish_reason":"' in frame and b'_reason":""' not in frame]
+    # A choice that is read and has a finish reason, not an empty one.
+    ends = [
+        at
+        for at, frame in enumerate(frames)
+        if b'"finish_reason":"' in frame and b'_reason":""' not in frame and b'"index":1' not in frame
+    ]
     for count in range(ends[0] + 1):
         events, fault, usage = _run(frames[:count])
         assert isinstance(fault, StreamTruncated)

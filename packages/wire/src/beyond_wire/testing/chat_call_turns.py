@@ -14,6 +14,7 @@ from beyond_wire.testing.chat_turn_parts import (
     ended,
     opening,
     piece,
+    said,
     stop,
     turn,
 )
@@ -188,6 +189,39 @@ CALL_TURNS: tuple[RecordedTurn, ...] = (
         ),
         (*called(0, "call_a", "f", '{"a":1}'), *ended("tool_use")),
         body=answer("tool_calls", content=None, tool_calls=[call("call_a", "f", '{"a":1}')]),
+    ),
+    turn(
+        "name-and-id-after-the-arguments",
+        (
+            chunk(tool_calls=[piece(0, '{"a"')]),
+            chunk(tool_calls=[piece(0, ":1}", "call_a", "f")]),
+            *stop("tool_calls"),
+        ),
+        (*called(0, "call_a", "f", '{"a":1}'), *ended("tool_use")),
+    ),
+    turn(
+        "call-without-an-id-then-one-with-it",
+        (chunk(tool_calls=[piece(0, "{}", None, "f")]), opening(0, "call_b", "g"), *stop("tool_calls")),
+        (
+            ToolUseStart(index=0, id="call_0", name="f"),
+            InputJsonDelta(index=0, partial_json="{}"),
+            ToolUseStart(index=1, id="call_b", name="g"),
+            ContentBlockStop(index=0),
+            ContentBlockStop(index=1),
+            *ended("tool_use"),
+        ),
+    ),
+    turn(
+        "calls-beside-text",
+        (*HELLO, chunk(content="?", tool_calls=[piece(0, "{}", "call_a", "f")]), *stop("tool_calls")),
+        (*said(0, "Hello", "!", "?"), *called(1, "call_a", "f", "{}"), *ended("tool_use")),
+        body=answer("tool_calls", content="Hello!?", tool_calls=[call("call_a", "f", "{}")]),
+    ),
+    turn(
+        "function-call-beside-text",
+        (*HELLO, chunk(content="?", function_call={"name": "f", "arguments": "{}"}), *stop("function_call")),
+        (*said(0, "Hello", "!", "?"), *called(1, "call_1", "f", "{}"), *ended("tool_use")),
+        body=answer("function_call", content="Hello!?", function_call={"name": "f", "arguments": "{}"}),
     ),
     turn(
         "id-after-the-name",

@@ -17,7 +17,7 @@ from beyond_wire.testing.chat_turn_parts import (
     stop,
     turn,
 )
-from beyond_wire.testing.fixture import DONE, Fields, chat_usage, sse
+from beyond_wire.testing.fixture import DONE, Fields, chat_usage, named, sse
 from beyond_wire.types import MessageStart, TextDelta, TokenUsage, ToolUseStart
 
 _NOTHING = TokenUsage()
@@ -71,6 +71,12 @@ STOP_TURNS: tuple[RecordedTurn, ...] = (
         body=answer(content="Hello!", refusal="No."),
     ),
     turn(
+        "refusal-beside-text",
+        (*HELLO, chunk(content="?", refusal="No."), *stop()),
+        (*said(0, "Hello", "!", "?", "No."), *ended("refusal")),
+        body=answer(content="Hello!?", refusal="No."),
+    ),
+    turn(
         "usage-none",
         (*HELLO, chunk("stop"), DONE),
         (*HELLO_SAID, *ended(usage=_NOTHING)),
@@ -95,6 +101,33 @@ STOP_TURNS: tuple[RecordedTurn, ...] = (
     turn(
         "usage-in-the-choice",
         (*HELLO, {**_EMPTY, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": USAGE}]}, DONE),
+        (*HELLO_SAID, *ended()),
+    ),
+    turn(
+        "usage-in-a-choice-of-text",
+        (
+            *HELLO,
+            {**_EMPTY, "choices": [{"index": 0, "delta": {"content": "?"}, "usage": USAGE}]},
+            chunk("stop"),
+            DONE,
+        ),
+        (*said(0, "Hello", "!", "?"), *ended()),
+    ),
+    turn(
+        "usage-in-the-choice-odd",
+        (
+            *HELLO,
+            {
+                **_EMPTY,
+                "choices": [{"delta": {}, "finish_reason": "stop", "usage": {**USAGE, "input_tokens_details": 7}}],
+            },
+            DONE,
+        ),
+        (*HELLO_SAID, *ended()),
+    ),
+    turn(
+        "usage-of-groq-beside-an-odd-one",
+        (*HELLO, {**chunk("stop"), "usage": [], "x_groq": {"id": "req_01", "usage": USAGE}}, DONE),
         (*HELLO_SAID, *ended()),
     ),
     turn(
@@ -140,6 +173,7 @@ data: "choices":[{"index":0,"delta":{"content":"!"}}]}
 
 ODD_TURNS: tuple[RecordedTurn, ...] = (
     turn("done-missing", (*HELLO, *stop()[:-1]), (*HELLO_SAID, *ended())),
+    turn("done-between-spaces", (*HELLO, *stop()[:-1], "data:  [DONE] ", "data: {oops"), (*HELLO_SAID, *ended())),
     turn("bytes-after-done", (*HELLO, *stop(), "data: {oops", chunk(content="late")), (*HELLO_SAID, *ended())),
     turn("empty-choices-anywhere", (_EMPTY, HELLO[0], _EMPTY, HELLO[1], _EMPTY, *stop()), (*HELLO_SAID, *ended())),
     turn(
@@ -155,6 +189,7 @@ ODD_TURNS: tuple[RecordedTurn, ...] = (
             "data: 7",
             'data: {"type":["text"],"model":7}',
             "data:",
+            "data:   ",
             {**HELLO[0], "obfuscation": "xyz", "choices_2": 1},
             chunk(content="!", audio={"id": "audio_1", "data": "aGk="}, annotations=[]),
             *stop(),
@@ -165,6 +200,7 @@ ODD_TURNS: tuple[RecordedTurn, ...] = (
         "other-choices",
         (
             *HELLO,
+            {**_EMPTY, "choices": [{"index": 1, "delta": {"content": "No"}}]},
             {**_EMPTY, "choices": [{"index": 1, "delta": {"content": "No"}, "finish_reason": "length"}]},
             {**_EMPTY, "choices": [{"index": 1, "delta": {"content": "No"}}, {"delta": {"content": "?"}}]},
             *stop(),
@@ -209,12 +245,24 @@ FAULTY_TURNS: tuple[RecordedTurn, ...] = (
     RecordedTurn(name="empty", stream=b"", events=(), fault="stream_truncated"),
     RecordedTurn(name="only-done", stream=sse(DONE), events=(), fault="stream_truncated"),
     RecordedTurn(name="error-first", stream=sse({"error": _FAULT}), events=(), fault="provider_error"),
+    RecordedTurn(name="no-chunk", stream=sse({"type": "ping"}, "data: {}"), events=(), fault="stream_truncated"),
+    RecordedTurn(
+        name="another-dialect",
+        stream=sse(
+            named({"type": "message_start", "message": {"usage": {"input_tokens": 25}}}),
+            named({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 15}}),
+            named({"type": "message_stop"}),
+        ),
+        events=(),
+        fault="stream_truncated",
+    ),
     turn("no-finish", HELLO, _BEGUN, fault="stream_truncated"),
     turn("no-finish-before-done", (*HELLO, _counted(USAGE), DONE), _BEGUN, fault="stream_truncated"),
     turn("no-finish-of-a-call", (opening(0, "a", "f"), DONE), called(0, "a", "f")[:-1], fault="stream_truncated"),
     turn("error-object", (*HELLO, {"error": _FAULT}, *stop()), _BEGUN, fault="provider_error"),
     turn("error-typed", (*HELLO, {"type": "error", "error": _FAULT}), _BEGUN, fault="provider_error"),
     turn("error-flat", (*HELLO, {"type": "error", "code": "x", "message": "No"}), _BEGUN, fault="provider_error"),
+    turn("error-flat-beside-text", (*HELLO, {**chunk(content="?"), "type": "error"}), _BEGUN, fault="provider_error"),
     turn("error-text", (*HELLO, {"error": "overloaded"}), _BEGUN, fault="provider_error"),
     turn("error-named", (*HELLO, ("error", {"code": 500})), _BEGUN, fault="provider_error"),
     turn("error-named-not-json", (*HELLO, "event: error\ndata: gone"), _BEGUN, fault="provider_error"),

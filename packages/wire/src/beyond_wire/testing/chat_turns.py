@@ -97,6 +97,7 @@ REASONING_TURNS: tuple[RecordedTurn, ...] = (
             chunk(reasoning="Hm."),
             chunk(content="Two."),
             chunk(content="More.", reasoning="And."),
+            chunk(content="Still.", reasoning_content="So."),
             *stop(),
         ),
         (
@@ -105,6 +106,8 @@ REASONING_TURNS: tuple[RecordedTurn, ...] = (
             *said(2, "Two."),
             *thought(3, "And.", field="reasoning"),
             *said(4, "More."),
+            *thought(5, "So."),
+            *said(6, "Still."),
             *ended(),
         ),
     ),

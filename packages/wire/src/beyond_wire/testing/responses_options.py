@@ -9,7 +9,6 @@ from beyond_wire.testing.responses_golden import (
     INCLUDE,
     NOW,
     NOW_SENT,
-    PLAIN,
     READ,
     READ_SENT,
     SWITCHED,
@@ -115,7 +114,10 @@ _CACHE = (
         sent={"prompt_cache_key": "k" * 64},
         headers={"session_id": "k" * 70, "x-client-request-id": "k" * 70},
     ),
-    option("cache-key-no-header-can-hold", cache_key="a\nb: é", sent={"prompt_cache_key": "a\nb: é"}),
+    *[
+        option(f"cache-key-no-header-can-hold-{key.encode().hex()}", cache_key=key, sent={"prompt_cache_key": key})
+        for key in ("a\nb: c", "é", "\x7f")
+    ],
     option("cache-key-empty", cache_key=""),
     option("cache-not-wanted", model=SWITCHED, cache_key="k", cache_long=True, no_cache=True, sent=_OFF),
     option("cache-long", model=SWITCHED, cache_long=True, sent={"prompt_cache_retention": "24h", **_OFF}),
@@ -158,7 +160,13 @@ _REST = (
         },
         headers={"session_id": "k", "x-client-request-id": "k"},
     ),
-    option("model-of-another-vendor", model=PLAIN, caps={"thinking": "adaptive", "efforts": ("low",)}, sent=INCLUDE),
+    option(
+        "model-of-another-vendor",
+        caps={"thinking": "adaptive", "efforts": ("low",)},
+        system="Be kind.",
+        system_sent=({"role": "system", "content": "Be kind."},),
+        sent=INCLUDE,
+    ),
 )
 
 OPTIONS: tuple[Golden, ...] = (*_REASONING, *_TOOLS, *_SYSTEM, *_CACHE, *_REST)
