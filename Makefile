@@ -59,7 +59,7 @@ smoke: $(READY) ## one tiny real request to every provider whose <NAME>_API_KEY 
 	@$(BIN)/python -m demo.smoke
 
 lock: $(READY) ## renew the hashed pins in requirements/
-	@for f in bootstrap dev; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	@for f in bootstrap dev fuzz; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --no-header --no-emit-index-url requirements/$$f.in -o requirements/$$f.txt; done
 
 clean:

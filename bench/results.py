@@ -22,7 +22,8 @@ Written by `make bench` with `--write` on {date} UTC; {runs} runs of {seconds:g}
 
 Reasons to distrust these figures: two cores of a virtual machine, shared with its neighbours; loopback instead of a
 network; clear text to the provider instead of TLS; nginx only swaps a header, while ours verifies the key, reads the
-model, reads the usage and writes a row. The proxy has one core to itself, load and mock share the other. JSON comes
+model, reads the usage and writes a row. The proxy has one core to itself, load and mock share the other; only in the
+section on workers the gateway may use both. JSON comes
 from nginx as the mock; streams come from `sse_mock.py`, which writes each event by itself and serves both proxies
 alike: it is the limit of requests a second there, so that CPU is the figure to compare. A ratio is the median of each
 run divided by its neighbour in time; CPU is user and system time of the proxy's processes from /proc.

@@ -67,7 +67,8 @@ class PlayedGateway(Gateway):
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop, rows: LineWriter, log: Log) -> None:
         shared = play_shared(config)
-        metrics = WorkerMetrics(shared.metrics(0))
+        self.cells = shared.metrics(0)
+        metrics = WorkerMetrics(self.cells)
         super().__init__(config, loop, rows=rows, log=log, shared=shared, metrics=metrics, denied=DenySet())
         self.lines: list[FakeTransport] = []
         # Whether dialling succeeds; None keeps it waiting until `dialled` is set.
