@@ -31,6 +31,7 @@ IO = {
     "beyond_gateway.doctor.providers",
     "beyond_gateway.doctor.reasons",
     "beyond_gateway.gateway",
+    "beyond_gateway.host.child",
     "beyond_gateway.host.limits",
     "beyond_gateway.host.notify",
     "beyond_gateway.host.sockets",

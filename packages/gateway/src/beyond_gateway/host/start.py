@@ -13,11 +13,12 @@ import uvloop
 from beyond_gateway.app import Place, place_alone, serve, stop_on_signals
 from beyond_gateway.config_load import parse, read_text
 from beyond_gateway.dialer import client_context, tls_settings
+from beyond_gateway.host.child import MOST_SETTINGS, SETTINGS
 from beyond_gateway.host.limits import raise_open_files, usable_cores
 from beyond_gateway.host.notify import Notifier
 from beyond_gateway.host.shared import Shared
 from beyond_gateway.host.sockets import address_of, listen
-from beyond_gateway.host.supervisor import MOST_SETTINGS, SETTINGS, Supervisor
+from beyond_gateway.host.supervisor import Supervisor
 from beyond_gateway.log import Log
 from beyond_gateway.providers import build_table
 from beyond_gateway.usage_rows import LineWriter
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from beyond_gateway.app import Reload
     from beyond_gateway.config import Config
+    from beyond_gateway.host.child import Child
     from beyond_gateway.host.sockets import Sockets
-    from beyond_gateway.host.supervisor import Child
 
 
 class Source:

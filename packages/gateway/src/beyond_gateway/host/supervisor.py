@@ -17,15 +17,15 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
-import traceback
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final
 
 from beyond_gateway.errors import OperatorError
+from beyond_gateway.host.child import SETTINGS, Child, become
 from beyond_gateway.metrics.cells import count_restart, retire
 
 if TYPE_CHECKING:
+    from beyond_gateway.host.child import Host
     from beyond_gateway.host.notify import Notifier
     from beyond_gateway.host.shared import Shared
     from beyond_gateway.log import Log
@@ -38,53 +38,9 @@ QUICK_DEATH_S: Final = 1.0
 """A worker that lived longer is started again at once."""
 LAST_WAIT_S: Final = 15.0
 """Seconds beyond the grace period until a worker that does not end is killed: it has last bytes and rows to write."""
-CANNOT_START: Final = 2
-"""Exit status of a worker that cannot use its configuration, as of a command (gw contract, commands)."""
-
-
 SEND_AGAIN_S: Final = 0.05
 """Pause before settings are offered again to a worker that has not taken the last ones."""
-
-
-SETTINGS: Final = b"S"
-"""First byte of the only message to a worker; an empty one would look like the end of its parent."""
-
-
-MOST_SETTINGS: Final = 1024 * 1024
-"""Bytes of the longest message; the kernel's own limit for one is lower (net.core.wmem_default)."""
-
-
-class Child(NamedTuple):
-    """What a worker gets from its parent: its slot, the socket it is told things on, the pipe to say that it serves."""
-
-    slot: int
-    control: socket.socket
-    ready: int
-
-    def say_ready(self) -> None:
-        """Tell the parent that this worker serves."""
-        os.write(self.ready, self.slot.to_bytes(2, "big"))
-
-
-class Host(Protocol):
-    """What a parent is given: how a worker lives, where settings come from, how the port is closed."""
-
-    @property
-    def grace_s(self) -> float:
-        """Seconds that streams may still run after a signal to stop."""
-        ...
-
-    def work(self, child: Child) -> int:
-        """Be a worker until told to stop; return its exit status. Called in the child."""
-        ...
-
-    def read_again(self) -> bytes:
-        """Return the text of the settings for the workers. Raises OperatorError where they cannot be used."""
-        ...
-
-    def stop_listening(self) -> None:
-        """Close the clients' sockets."""
-        ...
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Worker:
@@ -155,35 +111,22 @@ class Supervisor:
         worker.control.setblocking(False)  # noqa: FBT003 - the standard library's own signature
         worker.serves, worker.owed = False, None
         worker.started = time.monotonic()
+        # A signal to stop that came to the copy before it has its own handlers would be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         worker.pid = os.fork()
         if not worker.pid:
-            self._become(worker, theirs)
+            child = Child(worker.slot, theirs, self._ready_write)
+            become(lambda: self._host.work(child), self._let_go)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         theirs.close()
 
-    def _become(self, worker: _Worker, control: socket.socket) -> None:
-        """Turn this process, a copy of the parent just made, into a worker; never returns."""
-        status = 70  # EX_SOFTWARE (sysexits.h): a fault of our own
-        try:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            # A copy of the parent's end would hide from a worker that the parent is gone.
-            for other in self._workers:
-                if other.control is not None:
-                    other.control.close()
-            for end in (self._ready_read, self._signal_read, self._signal_write):
-                os.close(end)
-            status = self._host.work(Child(worker.slot, control, self._ready_write))
-        except OperatorError as error:
-            sys.stderr.write(f"beyond-ai: {error}\n")
-            status = CANNOT_START
-        except BaseException:  # noqa: BLE001 - the last frame of the process: nobody above could see it
-            traceback.print_exc()
-        finally:
-            # The parent's clean-up at exit is not the worker's.
-            sys.stderr.flush()
-            os._exit(status)
+    def _let_go(self) -> None:
+        """Close, in a worker, the parent's ends: a copy of one would hide from others that the parent is gone."""
+        for worker in self._workers:
+            if worker.control is not None:
+                worker.control.close()
+        for end in (self._ready_read, self._signal_read, self._signal_write):
+            os.close(end)
 
     def _on_ready(self) -> None:
         slots = os.read(self._ready_read, 4096)
@@ -221,7 +164,8 @@ class Supervisor:
             self._drain()
             return
         if self._draining:
-            self._status = self._status or (1 if status else 0)
+            # One that was told to stop before it served dies of the signal, which is as good an end.
+            self._status = self._status or (0 if status == 0 or -status in _STOPS else 1)
             return
         count_restart(self._shared.metrics(worker.slot))
         ended = signal.Signals(-status).name if status < 0 else f"status {status}"
