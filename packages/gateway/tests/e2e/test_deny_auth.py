@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from nats_identities import Operator
 from nats_server import NatsServer, serving
 
 from beyond_gateway.deny import backoff, bucket
+from beyond_gateway.deny.nats_client import NatsFailed, connect
 from beyond_gateway.deny.watch import DenyWatch
 from beyond_gateway.errors import OperatorError
 from beyond_gateway.redact import Secret
@@ -121,3 +124,24 @@ def test_a_user_without_the_right_is_told_which(server: NatsServer) -> None:
         assert [entry.tenant for entry in await bucket.entries(reader)] == [7]
 
     asyncio.run(scenario())
+
+
+def test_a_tls_url_is_never_spoken_to_in_clear_text() -> None:
+    """A server that offers no TLS is refused before it hears who we are."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        heard: list[bytes] = []
+
+        def serve() -> None:
+            connection = listener.accept()[0]
+            with connection:
+                connection.sendall(b'INFO {"server_id":"x","version":"2.11.0","max_payload":1048576}\r\n')
+                heard.append(connection.recv(4096))
+
+        server = threading.Thread(target=serve)
+        server.start()
+        url = f"tls://user:secret@127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(NatsFailed, match="offers no TLS"):
+            asyncio.run(connect(config(url, "any")))
+        server.join()
+        assert heard == [b""]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from nats.aio.client import Client
@@ -141,6 +141,13 @@ class NatsClient(Client):
         self._turn += 1
         if answer is not None or self._turn >= TURN:
             await self._give_turn(answer)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
+        await super()._process_info(info, initial_connection)
+        # Else nats-py would go on in clear text, and the next thing that it sends is who we are.
+        server = self._current_server
+        if initial_connection and server is not None and server.uri.scheme == "tls" and not info.get("tls_required"):
+            raise NatsError("the server offers no TLS, and its url begins with tls://")
 
     async def _give_turn(self, answer: bytes | None) -> None:
         if answer is not None:
