@@ -8,9 +8,9 @@ from beyond_wire.accumulate import accumulate
 from beyond_wire.anthropic_answer import AnswerEvents
 from beyond_wire.anthropic_read import read_answer, read_event
 from beyond_wire.anthropic_shapes import Closed, Done, Ended, Grown, Opened, Started, TextMore
-from beyond_wire.errors import StreamTruncated, WireError
+from beyond_wire.decoding import FramedDecoder
+from beyond_wire.errors import StreamTruncated
 from beyond_wire.provider_errors import provider_error
-from beyond_wire.sse import SseParser
 from beyond_wire.types import TextDelta
 from beyond_wire.usage import usage_from_body
 
@@ -19,92 +19,39 @@ if TYPE_CHECKING:
 
     from beyond_wire.anthropic_shapes import Event
     from beyond_wire.sse import SseEvent
-    from beyond_wire.types import StreamEvent, TokenUsage, Turn
+    from beyond_wire.types import StreamEvent, Turn
 
 
-class AnthropicDecoder:
-    """Events of one streamed answer, the same for every way to cut its bytes. A `StreamDecoder`.
+class AnthropicDecoder(FramedDecoder[AnswerEvents]):
+    """Events of one streamed answer; `message_stop` is its end."""
 
-    A fault ends the stream: it is raised with the events before it, and further calls raise it again without events.
-    After `message_stop` all bytes are ignored.
-    """
-
-    __slots__ = ("_answer", "_fault", "_finished", "_frames")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self._frames = SseParser()
-        self._answer = AnswerEvents()
-        self._fault: WireError | None = None
-        self._finished = False
+        super().__init__(AnswerEvents())
 
-    def __repr__(self) -> str:
-        fault = None if self._fault is None else self._fault.code
-        return f"<AnthropicDecoder {self._answer!r} fault={fault} finished={self._finished}>"
+    def _truncated(self) -> StreamTruncated:
+        return StreamTruncated("Anthropic stream ended before message_stop")
 
-    @property
-    def usage(self) -> TokenUsage:
-        """Usage known so far, also after a fault; zero where nothing is known."""
-        return self._answer.usage
-
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """Events that `chunk` completes, in order; empty when it completes none.
-
-        Raises `WireError` with what the chunk gave before the fault in `.events`; `RuntimeError` after `finish`.
-        """
-        if self._finished:
-            raise RuntimeError("feed() after finish()")
-        if self._answer.done:
-            return []
-        if self._fault is not None:
-            raise _again(self._fault)
-        try:
-            frames, fault = self._frames.feed(chunk), None
-        except WireError as error:
-            frames, fault = error.events, error
-        return self._decode(frames, fault)
-
-    def finish(self) -> list[StreamEvent]:
-        """Events that the end of the body completes. Raises `StreamTruncated` before `message_stop`."""
-        self._finished = True
-        if self._answer.done:
-            return []
-        if self._fault is not None:
-            raise _again(self._fault)
-        try:
-            frames, fault = self._frames.finish(), StreamTruncated("Anthropic stream ended before message_stop")
-        except WireError as error:
-            frames, fault = error.events, error
-        return self._decode(frames, fault)
-
-    def _decode(self, frames: Sequence[SseEvent], fault: WireError | None) -> list[StreamEvent]:
-        """Events of these frames; then `fault`, unless the answer was complete before it."""
-        events: list[StreamEvent] = []
+    def _decode(self, frames: Sequence[SseEvent], events: list[StreamEvent]) -> None:
         answer = self._answer
         texts = answer.texts
-        try:
-            for frame in frames:
-                data = frame.data
-                if frame.event == "error" and (refusal := provider_error(data, named=True)) is not None:
-                    raise refusal
-                event = None if data == "[DONE]" else read_event(data)
-                if isinstance(event, Grown):
-                    # Nearly every event is text of an open block; it is spared a call.
-                    delta = event.delta
-                    if isinstance(delta, TextMore) and (index := texts.get(event.index)) is not None:
-                        events.append(TextDelta(index=index, text=delta.text))
-                    else:
-                        answer.grow(event.index, delta, events)
-                elif event is not None:
-                    self._take(event, events)
-                    if answer.done:
-                        return events
-            if fault is not None:
-                raise fault
-        except WireError as error:
-            error.events = tuple(events)
-            self._fault = error
-            raise
-        return events
+        for frame in frames:
+            data = frame.data
+            if frame.event == "error" and (refusal := provider_error(data, named=True)) is not None:
+                raise refusal
+            event = None if data == "[DONE]" else read_event(data)
+            if isinstance(event, Grown):
+                # Nearly every event is text of an open block; it is spared a call.
+                delta = event.delta
+                if isinstance(delta, TextMore) and (index := texts.get(event.index)) is not None:
+                    events.append(TextDelta(index=index, text=delta.text))
+                else:
+                    answer.grow(event.index, delta, events)
+            elif event is not None:
+                self._take(event, events)
+                if answer.done:
+                    return
 
     def _take(self, event: Event, events: list[StreamEvent]) -> None:
         answer = self._answer
@@ -141,11 +88,3 @@ def decode_body(body: bytes) -> Turn:
     answer.end(stop)
     answer.finish(events)
     return accumulate(events)
-
-
-def _again(fault: WireError) -> WireError:
-    """`fault` as a new exception without events, which the first one has handed over."""
-    twin = type(fault).__new__(type(fault), *fault.args)
-    twin.__dict__.update(fault.__dict__)
-    twin.events = ()
-    return twin

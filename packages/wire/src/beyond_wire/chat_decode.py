@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from beyond_wire.accumulate import accumulate
 from beyond_wire.chat_answer import AnswerEvents
 from beyond_wire.chat_read import DONE, chunk_facts, read_answer, read_chunk, read_text
-from beyond_wire.errors import SseBadJson, SseBadUtf8, StreamTruncated, WireError
+from beyond_wire.decoding import FramedDecoder
+from beyond_wire.errors import StreamTruncated
 from beyond_wire.provider_errors import provider_error
-from beyond_wire.sse import SseParser
 from beyond_wire.types import TextDelta
 
 if TYPE_CHECKING:
@@ -17,86 +17,29 @@ if TYPE_CHECKING:
 
     from beyond_wire.chat_shapes import Chunk
     from beyond_wire.sse import SseEvent
-    from beyond_wire.types import StreamEvent, TokenUsage, Turn
+    from beyond_wire.types import StreamEvent, Turn
 
 
-class ChatDecoder:
-    """Events of one streamed answer, the same for every way to cut its bytes. A `StreamDecoder`.
+class ChatDecoder(FramedDecoder[AnswerEvents]):
+    """Events of one streamed answer.
 
     Usage comes in a chunk of its own, after the finish reason. So usage and stop are held back until `[DONE]`, which
     ends the stream, or until the end of the body, because some providers send no `[DONE]`.
-
-    A fault ends the stream: it is raised with the events before it, and further calls raise it again without events.
-    After `[DONE]` all bytes are ignored.
     """
 
-    __slots__ = ("_answer", "_fault", "_finished", "_frames")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self._frames = SseParser()
-        self._answer = AnswerEvents()
-        self._fault: WireError | None = None
-        self._finished = False
+        super().__init__(AnswerEvents())
 
-    def __repr__(self) -> str:
-        fault = None if self._fault is None else self._fault.code
-        return f"<ChatDecoder {self._answer!r} fault={fault} finished={self._finished}>"
+    def _truncated(self) -> StreamTruncated:
+        stopped = self._answer.stopped
+        return StreamTruncated(f"Chat stream ended {'inside an event' if stopped else 'before finish_reason'}")
 
-    @property
-    def usage(self) -> TokenUsage:
-        """Usage known so far, also after a fault; zero where nothing is known."""
-        return self._answer.usage
-
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """Events that `chunk` completes, in order; empty when it completes none.
-
-        Raises `WireError` with what the chunk gave before the fault in `.events`; `RuntimeError` after `finish`.
-        """
-        if self._finished:
-            raise RuntimeError("feed() after finish()")
-        if self._answer.done:
-            return []
-        if self._fault is not None:
-            raise _again(self._fault)
-        try:
-            frames, fault = self._frames.feed(chunk), None
-        except WireError as error:
-            frames, fault = error.events, error
-        events: list[StreamEvent] = []
-        try:
-            self._decode(frames, events)
-            if fault is not None and not self._answer.done:
-                raise fault
-        except WireError as error:
-            self._fail(error, events)
-            raise
-        return events
-
-    def finish(self) -> list[StreamEvent]:
-        """Events that the end of the body completes. Raises `StreamTruncated` where no finish reason was seen.
-
-        An event that only the end of the body ends, and that cannot be read, was cut: that too is `StreamTruncated`.
-        """
-        self._finished = True
-        if self._answer.done:
-            return []
-        if self._fault is not None:
-            raise _again(self._fault)
-        events: list[StreamEvent] = []
-        try:
-            try:
-                self._decode(self._frames.finish(), events)
-            except (SseBadJson, SseBadUtf8) as error:
-                raise StreamTruncated("Chat stream ended inside an event") from error
-            if not self._answer.done:
-                self._end(events)
-        except WireError as error:
-            self._fail(error, events)
-            raise
-        return events
+    def _end_of_body(self, events: list[StreamEvent]) -> None:
+        self._end(events)
 
     def _decode(self, frames: Sequence[SseEvent], events: list[StreamEvent]) -> None:
-        """Append the events of these frames, up to the end of the answer."""
         answer = self._answer
         text = answer.text
         for frame in frames:
@@ -135,12 +78,8 @@ class ChatDecoder:
 
     def _end(self, events: list[StreamEvent]) -> None:
         if not self._answer.stopped:
-            raise StreamTruncated("Chat stream ended before finish_reason")
+            raise self._truncated()
         self._answer.finish(events)
-
-    def _fail(self, fault: WireError, events: list[StreamEvent]) -> None:
-        fault.events = tuple(events)
-        self._fault = fault
 
 
 def decode_body(body: bytes) -> Turn:
@@ -157,11 +96,3 @@ def decode_body(body: bytes) -> Turn:
     answer.note_facts(facts)
     answer.finish(events)
     return accumulate(events)
-
-
-def _again(fault: WireError) -> WireError:
-    """`fault` as a new exception without events, which the first one has handed over."""
-    twin = type(fault).__new__(type(fault), *fault.args)
-    twin.__dict__.update(fault.__dict__)
-    twin.events = ()
-    return twin

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from beyond_wire.accumulate import accumulate
+from beyond_wire.decoding import FramedDecoder
 from beyond_wire.envelope import Envelope
-from beyond_wire.errors import SseBadJson, SseBadUtf8, StreamTruncated, WireError
+from beyond_wire.errors import StreamTruncated
 from beyond_wire.provider_errors import provider_error
 from beyond_wire.responses_answer import AnswerEvents
 from beyond_wire.responses_read import (
@@ -33,7 +34,6 @@ from beyond_wire.responses_shapes import (
     TextMore,
     ThoughtMore,
 )
-from beyond_wire.sse import SseParser
 from beyond_wire.types import TextDelta
 from beyond_wire.usage import openai_envelope_facts, usage_from_body
 
@@ -42,85 +42,21 @@ if TYPE_CHECKING:
 
     from beyond_wire.responses_shapes import Event
     from beyond_wire.sse import SseEvent
-    from beyond_wire.types import StreamEvent, TokenUsage, Turn
-
-_TRUNCATED = "Responses stream ended before response.completed"
+    from beyond_wire.types import StreamEvent, Turn
 
 
-class ResponsesDecoder:
-    """Events of one streamed answer, the same for every way to cut its bytes. A `StreamDecoder`.
+class ResponsesDecoder(FramedDecoder[AnswerEvents]):
+    """Events of one streamed answer; `response.completed` or `response.incomplete` is its end."""
 
-    A fault ends the stream: it is raised with the events before it, and further calls raise it again without events.
-    After `response.completed` or `response.incomplete` all bytes are ignored.
-    """
-
-    __slots__ = ("_answer", "_fault", "_finished", "_frames")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self._frames = SseParser()
-        self._answer = AnswerEvents()
-        self._fault: WireError | None = None
-        self._finished = False
+        super().__init__(AnswerEvents())
 
-    def __repr__(self) -> str:
-        fault = None if self._fault is None else self._fault.code
-        return f"<ResponsesDecoder {self._answer!r} fault={fault} finished={self._finished}>"
-
-    @property
-    def usage(self) -> TokenUsage:
-        """Usage known so far, also after a fault; zero where nothing is known."""
-        return self._answer.usage
-
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """Events that `chunk` completes, in order; empty when it completes none.
-
-        Raises `WireError` with what the chunk gave before the fault in `.events`; `RuntimeError` after `finish`.
-        """
-        if self._finished:
-            raise RuntimeError("feed() after finish()")
-        if self._answer.done:
-            return []
-        if self._fault is not None:
-            raise _again(self._fault)
-        try:
-            frames, fault = self._frames.feed(chunk), None
-        except WireError as error:
-            frames, fault = error.events, error
-        events: list[StreamEvent] = []
-        try:
-            self._decode(frames, events)
-            if fault is not None and not self._answer.done:
-                raise fault
-        except WireError as error:
-            self._fail(error, events)
-            raise
-        return events
-
-    def finish(self) -> list[StreamEvent]:
-        """Events that the end of the body completes. Raises `StreamTruncated` before `response.completed`.
-
-        An event that only the end of the body ends, and that cannot be read, was cut: that too is `StreamTruncated`.
-        """
-        self._finished = True
-        if self._answer.done:
-            return []
-        if self._fault is not None:
-            raise _again(self._fault)
-        events: list[StreamEvent] = []
-        try:
-            try:
-                self._decode(self._frames.finish(), events)
-            except (SseBadJson, SseBadUtf8) as error:
-                raise StreamTruncated(_TRUNCATED) from error
-            if not self._answer.done:
-                raise StreamTruncated(_TRUNCATED)
-        except WireError as error:
-            self._fail(error, events)
-            raise
-        return events
+    def _truncated(self) -> StreamTruncated:
+        return StreamTruncated("Responses stream ended before response.completed")
 
     def _decode(self, frames: Sequence[SseEvent], events: list[StreamEvent]) -> None:
-        """Append the events of these frames, up to the end of the answer."""
         answer = self._answer
         items = answer.open
         for frame in frames:
@@ -173,10 +109,6 @@ class ResponsesDecoder:
         elif isinstance(event, Incomplete):
             answer.finish(events, incomplete=True, reason=incomplete_reason(event.response))
 
-    def _fail(self, fault: WireError, events: list[StreamEvent]) -> None:
-        fault.events = tuple(events)
-        self._fault = fault
-
 
 def decode_body(body: bytes) -> Turn:
     """Turn in a whole answer, equal to what the stream of the same answer gives.
@@ -191,11 +123,3 @@ def decode_body(body: bytes) -> Turn:
     answer.note_facts(usage_from_body("openai", body))
     answer.finish(events, incomplete=reply.status == "incomplete", reason=incomplete_reason(reply))
     return accumulate(events)
-
-
-def _again(fault: WireError) -> WireError:
-    """`fault` as a new exception without events, which the first one has handed over."""
-    twin = type(fault).__new__(type(fault), *fault.args)
-    twin.__dict__.update(fault.__dict__)
-    twin.events = ()
-    return twin
