@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from beyond_wire import ANTHROPIC, CHAT, DIALECTS, RESPONSES, dialect_for
 from beyond_wire.caps import ROWS, UNKNOWN, caps_for, dialect_name
 
 K = 1000
@@ -124,3 +125,12 @@ def test_dialect(model: str, dialect: str) -> None:
     """Claude and anthropic ids are Anthropic, bare OpenAI ids Responses, all others Chat."""
     assert dialect_name(model) == dialect
     assert caps_for(model).dialect == dialect
+
+
+def test_each_model_is_asked_in_its_dialect() -> None:
+    """`dialect_for` gives the format that a model's id suggests, and each format knows its name."""
+    assert dialect_for("claude-opus-4-8") is ANTHROPIC
+    assert dialect_for("gpt-5") is RESPONSES
+    assert dialect_for("openrouter/gpt-5") is CHAT
+    assert [dialect.name for dialect in (CHAT, RESPONSES, ANTHROPIC)] == list(DIALECTS)
+    assert all(DIALECTS[name].path.startswith("/v1/") for name in DIALECTS)

@@ -9,15 +9,19 @@ import pytest
 
 from beyond_wire import chat
 from beyond_wire.accumulate import accumulate
-from beyond_wire.chat_answer import token_usage
 from beyond_wire.errors import MAX_EXCERPT, BodyInvalid, ProviderError
 from beyond_wire.testing.bodies import BODIES
 from beyond_wire.testing.chat_turn_parts import COUNTS, RecordedTurn, answer, call, chunk
 from beyond_wire.testing.chat_turns import TURNS
 from beyond_wire.types import TextBlock, ThinkingBlock, TokenUsage, ToolUseBlock
-from beyond_wire.usage import usage_from_body
+from beyond_wire.usage import UsageFacts, usage_from_body
 
 PAIRED = [turn for turn in TURNS if turn.body is not None]
+
+
+def counts(facts: UsageFacts | None) -> TokenUsage:
+    """The facts that the gateway bills as the counts of a turn."""
+    return TokenUsage() if facts is None else facts.to_token_usage()
 
 
 @pytest.mark.parametrize("turn", PAIRED, ids=lambda turn: turn.name)
@@ -95,7 +99,7 @@ def test_odd_usage_hides_nothing_else(usage: Any) -> None:
     body = answer(usage=usage, content="Hello!")
     turn = chat.decode_body(body)
     assert turn.message.content == (TextBlock(text="Hello!"),)
-    assert turn.usage == token_usage(usage_from_body("openai", body))
+    assert turn.usage == counts(usage_from_body("openai", body))
 
 
 RECORDED = [body for body in BODIES if body.dialect == "openai" and b'"chat.completion"' in body.body]
@@ -106,7 +110,7 @@ def test_usage_of_recorded_bodies(body: Any) -> None:
     """Over every recorded body of Chat the turn's counts are the gateway's."""
     if body.name == "body-chat-message-of-wrong-type":
         assert chat.decode_body(body.body).usage == TokenUsage(input_tokens=1, output_tokens=2)
-    assert chat.decode_body(body.body).usage == token_usage(body.usage)
+    assert chat.decode_body(body.body).usage == counts(body.usage)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 
 from beyond_wire import chat
 from beyond_wire.accumulate import accumulate
-from beyond_wire.chat_answer import token_usage
 from beyond_wire.errors import ProviderError, StreamTruncated, WireError
 from beyond_wire.sse import SseParser
 from beyond_wire.tails import usage_from_tail
@@ -33,11 +32,17 @@ from beyond_wire.types import (
 )
 
 if TYPE_CHECKING:
+    from beyond_wire import UsageFacts
     from beyond_wire.testing.anthropic_turn_parts import RecordedTurn
 
 CLEAN = [turn for turn in TURNS if turn.fault is None]
 FAULTY = [turn for turn in TURNS if turn.fault is not None]
 WITH_DONE = [turn for turn in CLEAN if turn.stream.endswith(b"data: [DONE]\n\n")]
+
+
+def counts(facts: UsageFacts | None) -> TokenUsage:
+    """The facts that the gateway bills as the counts of a turn."""
+    return TokenUsage() if facts is None else facts.to_token_usage()
 
 
 def _name(turn: RecordedTurn | Stream) -> str:
@@ -118,7 +123,7 @@ def test_cut_after_every_event(turn: RecordedTurn) -> None:
         assert fault.retryable
         assert tuple(events) == turn.events[: len(events)]
         told = usage_from_tail("openai", b"".join(frames[:count]))
-        assert usage == token_usage(told)
+        assert usage == counts(told)
 
 
 @pytest.mark.parametrize("turn", WITH_DONE, ids=_name)
@@ -267,7 +272,7 @@ def test_usage_as_the_gateway_reads_it(stream: Stream) -> None:
     """Over every recorded stream the decoder and the gateway's reader of tails know the same usage."""
     _, fault, usage = _run([stream.body])
     if fault is None or fault.code == "stream_truncated":
-        assert usage == token_usage(stream.usage)
+        assert usage == counts(stream.usage)
     else:
         assert stream not in CHAT_STREAMS
 
@@ -282,7 +287,7 @@ def test_all_chat_streams_are_metered() -> None:
 def test_usage_of_turns_as_the_gateway_reads_it(turn: RecordedTurn) -> None:
     """The usage event of each recorded turn is what the gateway's reader finds in its bytes."""
     _, _, usage = _run([turn.stream])
-    assert usage == token_usage(usage_from_tail("openai", turn.stream))
+    assert usage == counts(usage_from_tail("openai", turn.stream))
 
 
 def test_turn_of_a_stream() -> None:

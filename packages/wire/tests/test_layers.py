@@ -11,18 +11,29 @@ from pathlib import Path
 import beyond_wire
 
 ROOT = Path(beyond_wire.__file__).parent
-ALLOWED = {"__future__", "beyond_wire", "collections", "msgspec", "re", "typing"}
+ALLOWED = {"__future__", "beyond_wire", "collections", "importlib", "msgspec", "re", "types", "typing"}
 ALLOWED_IN_TESTING = ALLOWED | {"json", "random"}
+
+
+def _runs(node: ast.AST) -> list[ast.AST]:
+    """The nodes below `node` but for what only type checkers read."""
+    found: list[ast.AST] = []
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            found += [child, *_runs(child)]
+    return found
 
 
 def _imports(path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _runs(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0
-            names.add(node.module or "")
+            # Of the package itself whole modules are imported, which is no use of its root.
+            whole = node.module == "beyond_wire" and path.name != "__init__.py"
+            names |= {f"beyond_wire.{alias.name}" for alias in node.names} if whole else {node.module or ""}
     return names
 
 

@@ -43,13 +43,11 @@ def test_body_and_stream_give_the_same_turn(turn: RecordedTurn) -> None:
     assert responses.decode_body(msgspec.json.format(turn.body, indent=-1)) == streamed
 
 
-@pytest.mark.parametrize("turn", PAIRED, ids=lambda turn: turn.name)
+@pytest.mark.parametrize("turn", [turn for turn in PAIRED if not turn.odd], ids=lambda turn: turn.name)
 def test_official_types_accept_the_recorded_body(turn: RecordedTurn) -> None:
-    """The recorded bodies are responses to the vendor's own SDK, so the table holds no invented shape."""
+    """The recorded bodies are responses to the vendor's own SDK; those of other servers are marked as odd."""
     from openai.types.responses import Response
 
-    if turn.odd:
-        pytest.skip("a shape of another server")
     assert turn.body is not None
     body = msgspec.json.decode(turn.body)
     if body["usage"]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from beyond_wire import (
+    TokenUsage,
     UsageFacts,
     error_in_tail,
     model_from_body,
@@ -232,3 +233,15 @@ def test_hostile_input_is_linear(unit: bytes) -> None:
         return min(once() for _ in range(3))
 
     assert cost(1 << 18) < 12 * cost(1 << 16) + 0.005
+
+
+def test_facts_become_the_counts_of_a_turn() -> None:
+    """OpenAI's input has the cached part taken out, and never falls below 0; Anthropic's stays; unknown is 0."""
+    openai = UsageFacts(input_tokens=10, cache_read_tokens=4, output_tokens=7, reasoning_tokens=2, wire="openai")
+    assert openai.to_token_usage() == TokenUsage(
+        input_tokens=6, cache_read_tokens=4, output_tokens=7, reasoning_tokens=2
+    )
+    assert UsageFacts(input_tokens=3, cache_read_tokens=4, wire="openai").to_token_usage().input_tokens == 0
+    anthropic = UsageFacts(input_tokens=10, cache_read_tokens=40, cache_write_tokens=5, wire="anthropic")
+    assert anthropic.to_token_usage() == TokenUsage(input_tokens=10, cache_read_tokens=40, cache_write_tokens=5)
+    assert UsageFacts(wire="openai").to_token_usage() == TokenUsage()

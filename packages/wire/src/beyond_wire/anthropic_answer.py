@@ -75,8 +75,7 @@ class AnswerEvents:
     @property
     def usage(self) -> TokenUsage:
         """Usage known so far; a count nobody told is zero."""
-        facts = self._facts
-        return TokenUsage() if facts is None else TokenUsage(**{name: getattr(facts, name) or 0 for name in _COUNTS})
+        return TokenUsage() if self._facts is None else self._facts.to_token_usage()
 
     def start(self, events: list[StreamEvent]) -> None:
         """Begin the answer, unless it has begun."""
@@ -208,4 +207,3 @@ def _explanation(details: object) -> str:
 
 
 _NO_INPUT = ("{}", "null")
-_COUNTS = TokenUsage.__struct_fields__

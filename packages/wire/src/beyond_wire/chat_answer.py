@@ -75,7 +75,7 @@ class AnswerEvents:
     @property
     def usage(self) -> TokenUsage:
         """Usage known so far; a count nobody told is zero."""
-        return token_usage(self._facts)
+        return TokenUsage() if self._facts is None else self._facts.to_token_usage()
 
     def start(self, events: list[StreamEvent]) -> None:
         """Begin the answer, unless it has begun."""
@@ -157,19 +157,6 @@ class AnswerEvents:
     def _number(self) -> int:
         self._next += 1
         return self._next - 1
-
-
-def token_usage(facts: UsageFacts | None) -> TokenUsage:
-    """Counts of OpenAI's facts as those of a turn, whose input is uncached and never below 0; unknown is 0."""
-    if facts is None:
-        return TokenUsage()
-    cached = facts.cache_read_tokens or 0
-    return TokenUsage(
-        input_tokens=max(0, (facts.input_tokens or 0) - cached),
-        output_tokens=facts.output_tokens or 0,
-        cache_read_tokens=cached,
-        reasoning_tokens=facts.reasoning_tokens or 0,
-    )
 
 
 def _joined(parts: list[Part]) -> str:

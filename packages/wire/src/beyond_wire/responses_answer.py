@@ -77,16 +77,7 @@ class AnswerEvents:
     @property
     def usage(self) -> TokenUsage:
         """Usage known so far, input uncached and never below 0; a count nobody told is zero."""
-        facts = self._facts
-        if facts is None:
-            return TokenUsage()
-        cached = facts.cache_read_tokens or 0
-        return TokenUsage(
-            input_tokens=max(0, (facts.input_tokens or 0) - cached),
-            output_tokens=facts.output_tokens or 0,
-            cache_read_tokens=cached,
-            reasoning_tokens=facts.reasoning_tokens or 0,
-        )
+        return TokenUsage() if self._facts is None else self._facts.to_token_usage()
 
     def start(self, events: list[StreamEvent]) -> None:
         """Begin the answer, unless it has begun."""

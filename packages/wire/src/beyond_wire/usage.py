@@ -11,6 +11,7 @@ from beyond_wire.json_scan import last_usage_object
 
 if TYPE_CHECKING:
     from beyond_wire.envelope import Envelope, Usage
+    from beyond_wire.types import TokenUsage
 
 Family: TypeAlias = Literal["openai", "anthropic"]
 """Family of a wire format: `openai` is Chat Completions and Responses, `anthropic` is Messages."""
@@ -49,6 +50,22 @@ class UsageFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             cache_write_1h_tokens=_first(self.cache_write_1h_tokens, older.cache_write_1h_tokens),
             reasoning_tokens=_first(self.reasoning_tokens, older.reasoning_tokens),
             wire=self.wire,
+        )
+
+    def to_token_usage(self) -> TokenUsage:
+        """Return these facts as the counts of a turn: input uncached and never below 0, the unknown 0."""
+        # The gateway meters and never asks for this: it does not pay for the vocabulary of turns.
+        from beyond_wire.types import TokenUsage  # noqa: PLC0415 - see above
+
+        cached = self.cache_read_tokens or 0
+        inputs = self.input_tokens or 0
+        return TokenUsage(
+            input_tokens=max(0, inputs - cached) if self.wire == "openai" else inputs,
+            output_tokens=self.output_tokens or 0,
+            cache_read_tokens=cached,
+            cache_write_tokens=self.cache_write_tokens or 0,
+            cache_write_1h_tokens=self.cache_write_1h_tokens or 0,
+            reasoning_tokens=self.reasoning_tokens or 0,
         )
 
 
