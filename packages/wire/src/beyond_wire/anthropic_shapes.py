@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from beyond_wire.envelope import Usage  # noqa: TC001 - msgspec looks at the annotations when it decodes
+from beyond_wire.envelope import Usage
 
 _EMPTY = msgspec.Raw(b"{}")
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from beyond_wire.envelope import Inner, Usage  # noqa: TC001 - msgspec looks at the annotations when it decodes
+from beyond_wire.envelope import Inner, Usage
 
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text")
 """Names under which providers send reasoning; the first that is not empty counts (wire contract, Chat)."""

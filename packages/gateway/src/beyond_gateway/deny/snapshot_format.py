@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from beyond_gateway.deny.entries import DenySet
-from beyond_gateway.deny.stream import Mark  # noqa: TC001 - msgspec reads the annotation
+from beyond_gateway.deny.stream import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Collection

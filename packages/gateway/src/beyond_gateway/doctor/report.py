@@ -6,6 +6,7 @@ check need not know which of its words came from somewhere else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from beyond_gateway.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from beyond_gateway.redact import Secret
 

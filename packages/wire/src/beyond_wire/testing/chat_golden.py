@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from beyond_wire.caps import caps_for
+from beyond_wire.testing.fixture import Fields
 from beyond_wire.types import (
     Caps,
     ImageSource,
@@ -16,9 +17,6 @@ from beyond_wire.types import (
     ToolResultBlock,
     ToolUseBlock,
 )
-
-if TYPE_CHECKING:
-    from beyond_wire.testing.fixture import Fields
 
 PLAIN = "kimi-k2"
 SEEING = "openai/gpt-4o"

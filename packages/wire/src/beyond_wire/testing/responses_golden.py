@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from beyond_wire.caps import caps_for
+from beyond_wire.testing.fixture import Fields
 from beyond_wire.types import Caps, ImageSource, Message, ModelRequest, TextBlock, ToolDef
-
-if TYPE_CHECKING:
-    from beyond_wire.testing.fixture import Fields
 
 PLAIN = "gpt-4o"
 """Model that does not think."""

@@ -1,0 +1,132 @@
+"""What a conversation is: messages, in the order in which they became true, and what they cost.
+
+Messages are immutable and shared, so a request in flight holds a snapshot without a copy of any message. The session
+grows at its end only; whoever repairs it adds, and never takes away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from beyond_agent_core.errors import SessionBusy, SessionInvalid
+from beyond_wire.types import ImageSource, Message, TokenUsage, user, user_with_images
+
+
+class _Stored(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A session on disk; fields that come later have defaults, so that older text loads."""
+
+    messages: list[Message] = []
+    steps: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    last_input_tokens: int = 0
+    last_output_tokens: int = 0
+    last_usage_message_count: int = 0
+
+
+_COUNTS = tuple(name for name in TokenUsage.__struct_fields__)
+_DECODER = msgspec.json.Decoder(_Stored)
+
+
+class Session:
+    """One conversation. `last_input_tokens` is the whole prompt of the last turn, cached parts included."""
+
+    def __init__(self) -> None:
+        self._stored = _Stored(messages=[])
+        self._busy = False
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The messages so far, as a snapshot: later ones are not in it."""
+        return tuple(self._stored.messages)
+
+    @property
+    def steps(self) -> int:
+        """Model turns that were committed."""
+        return self._stored.steps
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Tokens of all committed turns."""
+        return TokenUsage(**{name: getattr(self._stored, name) for name in _COUNTS})
+
+    @property
+    def last_input_tokens(self) -> int:
+        """Tokens of the last turn's prompt, cached parts included; 0 before the first."""
+        return self._stored.last_input_tokens
+
+    @property
+    def last_output_tokens(self) -> int:
+        """Tokens of the last turn's answer."""
+        return self._stored.last_output_tokens
+
+    @property
+    def last_usage_message_count(self) -> int:
+        """Messages there were when usage was last recorded: what comes after them is estimated."""
+        return self._stored.last_usage_message_count
+
+    def push(self, message: Message) -> None:
+        """Add a message at the end."""
+        self._stored.messages.append(message)
+
+    def user(self, text: str, images: tuple[ImageSource, ...] = ()) -> None:
+        """Add what a person says."""
+        self.push(user_with_images(text, images) if images else user(text))
+
+    def commit(self, message: Message, usage: TokenUsage) -> None:
+        """Add the model's answer with what it cost: one more step."""
+        stored = self._stored
+        stored.messages.append(message)
+        stored.steps += 1
+        self.record_usage(usage)
+
+    def record_usage(self, usage: TokenUsage) -> None:
+        """Add the tokens of a model call to the totals."""
+        stored = self._stored
+        for name in _COUNTS:
+            setattr(stored, name, getattr(stored, name) + getattr(usage, name))
+        stored.last_input_tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+        stored.last_output_tokens = usage.output_tokens
+        stored.last_usage_message_count = len(stored.messages)
+
+    # -- one run at a time
+
+    def take(self) -> None:
+        """Begin a run. Raises SessionBusy where one is in progress, which is not disturbed."""
+        if self._busy:
+            raise SessionBusy
+        self._busy = True
+
+    def release(self) -> None:
+        """End it."""
+        self._busy = False
+
+    # -- storage
+
+    def encode(self) -> bytes:
+        """Return the session as JSON."""
+        return msgspec.json.encode(self._stored)
+
+    @classmethod
+    def decode(cls, text: bytes | str) -> Session:
+        """Return the session in JSON text. Raises SessionInvalid naming the path of what is wrong."""
+        session = cls()
+        try:
+            session._stored = _DECODER.decode(text)
+        except msgspec.DecodeError as error:
+            raise SessionInvalid(f"session: {error}") from None
+        return session
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Session) and self._stored == other._stored
+
+    __hash__: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Session messages={len(self._stored.messages)} steps={self.steps} busy={self._busy}>"

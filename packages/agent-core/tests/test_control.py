@@ -1,0 +1,66 @@
+"""Steering: bounded lanes, and each message in one place."""
+
+from __future__ import annotations
+
+import pytest
+
+from beyond_agent_core.control import LANE, Control, Queued
+from beyond_agent_core.errors import ConfigError, QueueFull
+
+
+def test_a_full_lane_refuses_the_newest() -> None:
+    """Sixty-four wait, the next is told so, the other lane is not touched."""
+    control = Control()
+    for number in range(LANE):
+        control.steer(str(number))
+    with pytest.raises(QueueFull, match="steering queue full"):
+        control.steer("one more")
+    control.follow_up("fine")
+    assert control.pending() == (LANE, 1)
+    assert control.clear() == (LANE, 1)
+    assert control.pending() == (0, 0)
+
+
+def test_one_at_a_time_or_all() -> None:
+    """The mode of a lane says how many go at a boundary, oldest first."""
+    for mode, wanted in (("one_at_a_time", ["a"]), ("all", ["a", "b"])):
+        control = Control(steers=mode)  # pyright: ignore[reportArgumentType] - the table has plain strings
+        control.steer("a")
+        control.steer("b")
+        taken: list[Queued] = []
+        assert control.deliver_steers(taken.extend) == len(wanted)
+        assert [message.text for message in taken] == wanted
+
+
+def test_a_push_that_fails_leaves_the_message_in_its_lane() -> None:
+    """Taking and pushing is one step: what was not pushed is still queued."""
+    control = Control()
+    control.steer("a")
+
+    def fails(_: list[Queued]) -> None:
+        raise ValueError("no room")
+
+    with pytest.raises(ValueError, match="no room"):
+        control.deliver_steers(fails)
+    assert control.pending().steers == 1
+
+
+def test_a_cancel_is_for_one_run_and_drops_nothing() -> None:
+    """Twice is once; a next run begins without it; queued messages stay."""
+    control = Control()
+    calls: list[int] = []
+    control.changed = lambda: calls.append(1)
+    control.follow_up("x")
+    control.cancel()
+    control.cancel()
+    assert control.cancelled
+    control.begin()
+    assert not control.cancelled
+    assert control.pending().follow_ups == 1
+    assert len(calls) == 3
+
+
+def test_a_bad_mode_is_named() -> None:
+    """When the control is made, not at the first boundary."""
+    with pytest.raises(ConfigError, match="steers: must be"):
+        Control(steers="some")  # pyright: ignore[reportArgumentType] - that is the point

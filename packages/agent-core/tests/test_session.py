@@ -1,0 +1,59 @@
+"""A session: grows at its end, is stored whole, and has one run at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from beyond_agent_core.errors import SessionBusy, SessionInvalid
+from beyond_agent_core.session import Session
+from beyond_agent_core.testing import says
+from beyond_wire.types import ImageSource, TokenUsage
+
+
+def test_a_snapshot_does_not_see_what_comes_later() -> None:
+    """A request in flight holds the messages there were, and shares them."""
+    session = Session()
+    session.user("one")
+    snapshot = session.messages
+    session.user("two")
+    assert len(snapshot) == 1
+    assert session.messages[0] is snapshot[0]
+
+
+def test_it_comes_back_from_json_as_it_was() -> None:
+    """Messages, counts and images survive; text without later fields loads with defaults."""
+    session = Session()
+    session.user("look", (ImageSource(media_type="image/png", data="QUJD"),))
+    usage = TokenUsage(input_tokens=3, cache_read_tokens=40, cache_write_tokens=5, output_tokens=7)
+    session.commit(says("seen").message, usage)
+    again = Session.decode(session.encode())
+    assert again == session
+    assert (again.steps, again.last_input_tokens, again.last_output_tokens) == (1, 48, 7)
+    assert again.usage == usage
+    assert Session.decode(b"{}") == Session()
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (b'{"messages": 3}', "$.messages"),
+        (b'{"messages": [{"role": "user", "content": [{"type": "nonsense"}]}]}', "$.messages[0].content[0].type"),
+        (b'{"steps": "x"}', "$.steps"),
+        (b"{", "truncated"),
+    ],
+)
+def test_what_cannot_be_loaded_is_named_by_its_path(text: bytes, path: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(SessionInvalid, match="session: ") as told:
+        Session.decode(text)
+    assert path in str(told.value)
+
+
+def test_a_second_run_is_refused_and_the_first_goes_on() -> None:
+    """Until it is released."""
+    session = Session()
+    session.take()
+    with pytest.raises(SessionBusy):
+        session.take()
+    session.release()
+    session.take()
