@@ -2,6 +2,7 @@
 
 - `Playbook` plays the loop by hand: this effect is expected, this answer is given
 - `says`, `calls`, `refuses` are model answers to give it
+- `ScriptedTransport` is a model that plays such answers, for the real driver
 - `FakeClock` is a clock that a test moves
 - `assert_grammar` and `assert_fit` say what holds of every run's events and of every session
 """
@@ -9,6 +10,17 @@
 from beyond_agent_core.testing.fit import assert_fit
 from beyond_agent_core.testing.grammar import assert_grammar
 from beyond_agent_core.testing.playbook import FakeClock, Playbook
+from beyond_agent_core.testing.scripted import ScriptedTransport, ScriptExhausted
 from beyond_agent_core.testing.turns import calls, refuses, says
 
-__all__ = ["FakeClock", "Playbook", "assert_fit", "assert_grammar", "calls", "refuses", "says"]
+__all__ = [
+    "FakeClock",
+    "Playbook",
+    "ScriptExhausted",
+    "ScriptedTransport",
+    "assert_fit",
+    "assert_grammar",
+    "calls",
+    "refuses",
+    "says",
+]

@@ -1,0 +1,334 @@
+"""An agent with the real loop, the real driver and a scripted model: tools, cancels, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from beyond_agent_core.agent import Agent
+from beyond_agent_core.control import Control
+from beyond_agent_core.dispatch import AT_ONCE
+from beyond_agent_core.errors import ConfigError, ExecutionFailed, InvalidInput, RunFault, SessionBusy
+from beyond_agent_core.events import AgentEnd, AgentEvent, Streamed, ToolEnd, ToolProgress
+from beyond_agent_core.limits import Limits
+from beyond_agent_core.session import Session
+from beyond_agent_core.testing import ScriptedTransport, assert_fit, assert_grammar, calls, says
+from beyond_agent_core.tools import ToolContext, ToolOutput, tool
+from beyond_wire.types import TextDelta, ToolResultBlock
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from beyond_agent_core.run import RunResult
+    from beyond_agent_core.tools import FunctionTool
+    from beyond_wire.types import Turn
+
+
+@tool
+def read(path: str) -> str:
+    """Read a file."""
+    return f"content of {path}"
+
+
+@tool
+async def wait(name: str) -> str:
+    """Wait for ever."""
+    await asyncio.sleep(3600)
+    return name
+
+
+def play(
+    script: list[Turn | RunFault], *tools: FunctionTool, control: Control | None = None, **settings: Any
+) -> tuple[RunResult, list[AgentEvent], Session, ScriptedTransport]:
+    """Run a scripted model to the end; what holds of every run is looked at here."""
+    model, session, events = ScriptedTransport(script), Session(), list[AgentEvent]()
+    agent = Agent(model, model="claude-opus-4-8", tools=tools, chance=lambda: 0.0, **settings)
+    result = asyncio.run(agent.run(session, "go", on_event=events.append, control=control))
+    assert_grammar(events)
+    assert_fit(session)
+    return result, events, session, model
+
+
+def results(session: Session) -> list[tuple[str, bool]]:
+    return [
+        (block.content, block.is_error)
+        for message in session.messages
+        for block in message.content
+        if isinstance(block, ToolResultBlock)
+    ]
+
+
+def test_a_model_a_tool_and_an_answer() -> None:
+    """The whole way: text streams as it comes, the tool runs, the model sees what it gave."""
+    result, events, session, model = play([calls(("read", {"path": "a"}), text="let me see"), says("it is x")], read)
+    assert (result.outcome, result.text, result.steps) == ("done", "it is x", 2)
+    assert results(session) == [("content of a", False)]
+    said = "".join(
+        event.event.text for event in events if isinstance(event, Streamed) and isinstance(event.event, TextDelta)
+    )
+    assert said == "let me seeit is x"
+    assert [given.name for given in model.requests[0].tools] == ["read"]
+    assert len(model.requests[1].messages) == 3
+
+
+def test_calls_run_together_and_results_keep_their_order() -> None:
+    """Two calls that wait for each other finish; the transcript is in call order, the ends in order of finishing."""
+    meet = threading.Barrier(2, timeout=10)
+
+    @tool
+    def first(x: int) -> str:
+        """Be slow."""
+        meet.wait()
+        time.sleep(0.05)
+        return f"first {x}"
+
+    @tool
+    def second(x: int) -> str:
+        """Be quick."""
+        meet.wait()
+        return f"second {x}"
+
+    _, events, session, _ = play([calls(("first", {"x": 1}), ("second", {"x": 2})), says("ok")], first, second)
+    assert results(session) == [("first 1", False), ("second 2", False)]
+    assert [event.name for event in events if isinstance(event, ToolEnd)] == ["second", "first"]
+
+
+def test_at_most_eight_run_at_a_time_and_exclusive_ones_alone() -> None:
+    """The ninth waits; one exclusive call makes the whole turn serial."""
+    for exclusive, most in ((False, AT_ONCE), (True, 1)):
+        running, seen = 0, 0
+
+        async def work(n: int) -> str:
+            nonlocal running, seen
+            running += 1
+            seen = max(seen, running)
+            await asyncio.sleep(0.01)
+            running -= 1
+            return str(n)
+
+        made = tool(work)
+        made.exclusive = exclusive
+        play([calls(*[("work", {"n": n}) for n in range(9)]), says("ok")], made)
+        assert seen == most
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (InvalidInput("path is outside"), "invalid tool input: path is outside"),
+        (ExecutionFailed("exit 1"), "tool execution failed: exit 1"),
+        (OSError(2, "No such file"), "[Errno 2] No such file"),
+        (KeyError("x"), "tool execution failed: KeyError: 'x'"),
+    ],
+)
+def test_whatever_a_tool_raises_is_its_result(fault: Exception, text: str) -> None:
+    """The model is told, and the run goes on."""
+
+    @tool
+    def fails() -> str:
+        """Fail."""
+        raise fault
+
+    result, _, session, _ = play([calls(("fails", {})), says("I see")], fails)
+    assert result.outcome == "done"
+    assert results(session) == [(text, True)]
+
+
+def test_a_call_that_cannot_be_made_is_told_so() -> None:
+    """An unknown tool, and a tool that returns what is no output."""
+
+    @tool
+    def odd() -> int:  # what the seam does not allow
+        """Return a number."""
+        return 3
+
+    _, _, session, _ = play([calls(("nope", {}), ("odd", {})), says("ok")], odd)
+    assert results(session) == [
+        ("unknown tool: nope", True),
+        ("tool execution failed: TypeError: odd returned int, not text or ToolOutput", True),
+    ]
+
+
+def test_progress_comes_before_the_end_and_not_after_it() -> None:
+    """Snapshots told from a thread are events in order; a late one is dropped."""
+    contexts: list[ToolContext] = []
+
+    @tool
+    def slow(context: ToolContext) -> str:
+        """Tell how far it is."""
+        contexts.append(context)
+        context.progress("half", {"done": 1})
+        return "all"
+
+    @tool
+    async def later() -> str:
+        """Speak for another call that is over."""
+        contexts[0].progress("too late", None)
+        await asyncio.sleep(0.01)
+        return "ok"
+
+    script = [calls(("slow", {})), calls(("later", {})), says("ok")]
+    _, events, _, _ = play(script, slow, later)
+    told = [event for event in events if isinstance(event, ToolProgress | ToolEnd)]
+    assert [type(event) for event in told] == [ToolProgress, ToolEnd, ToolEnd]
+    assert isinstance(told[0], ToolProgress)
+    assert (told[0].snapshot, told[0].details) == ("half", {"done": 1})
+
+
+def test_every_call_must_ask_for_the_end() -> None:
+    """A tool that terminates ends the run where no other call of the round goes on."""
+
+    @tool
+    def bye() -> ToolOutput:
+        """End it."""
+        return ToolOutput(text="bye", terminate=True)
+
+    result, _, _, model = play([calls(("bye", {})), says("never")], bye)
+    assert (result.outcome, len(model.requests)) == ("done", 1)
+
+
+@pytest.mark.parametrize("turn", [calls(("wait", {"name": "a"}), ("read", {"path": "b"})), says("a long answer")])
+def test_a_cancel_ends_the_run_and_loses_nothing_finished(turn: Turn) -> None:
+    """In a stream nothing is pushed; in tools the finished one keeps its result. No request follows."""
+    control, session, model = Control(), Session(), ScriptedTransport([turn])
+    agent = Agent(model, model="m", tools=[read, wait])
+    events: list[AgentEvent] = []
+
+    def watch(event: AgentEvent) -> None:
+        events.append(event)
+        done = isinstance(event, ToolEnd) and event.name == "read"
+        if done or (isinstance(event, Streamed) and len(turn.message.content) == 1):
+            control.cancel()
+
+    result = asyncio.run(agent.run(session, "go", on_event=watch, control=control))
+    assert result.outcome == "cancelled"
+    assert len(model.requests) == 1
+    assert_grammar(events)
+    assert_fit(session)
+    if results(session):
+        assert results(session) == [
+            ("cancelled: tool call aborted before it finished", True),
+            ("content of b", False),
+        ]
+    else:
+        assert len(session.messages) == 1
+
+
+def test_cancelling_the_task_ends_the_run_in_order_first() -> None:
+    """The session is repaired and the end is told; then CancelledError goes on."""
+    session, events = Session(), list[AgentEvent]()
+    agent = Agent(ScriptedTransport([calls(("wait", {"name": "a"}))]), model="m", tools=[wait])
+
+    async def scenario() -> None:
+        started = asyncio.Event()
+
+        def watch(event: AgentEvent) -> None:
+            events.append(event)
+            if event.__class__.__name__ == "ToolStart":
+                started.set()
+
+        task = asyncio.ensure_future(agent.run(session, "go", on_event=watch))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    assert_grammar(events)
+    assert_fit(session)
+    end = events[-1]
+    assert isinstance(end, AgentEnd)
+    assert end.outcome == "cancelled"
+
+
+def test_time_that_is_up_ends_a_hanging_tool() -> None:
+    """Within a moment, as the limit that it is."""
+    result, _, session, _ = play([calls(("wait", {"name": "a"}))], wait, limits=Limits(max_seconds=0.05))
+    assert result.outcome == "limit"
+    assert result.limit is not None
+    assert result.limit.name == "max_seconds"
+    assert results(session)[0][1]
+
+
+def test_a_cancelled_tool_is_told_and_waited_for() -> None:
+    """It may clean up, and the run ends only behind that."""
+    control = Control()
+    cleaned: list[str] = []
+
+    @tool
+    async def careful() -> str:
+        """Clean up when it is cancelled."""
+        control.cancel()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned.append("up")
+        return "never"
+
+    result, _, _, _ = play([calls(("careful", {}))], careful, control=control)
+    assert (result.outcome, cleaned) == ("cancelled", ["up"])
+
+
+def test_a_failed_call_is_tried_again() -> None:
+    """The wait is real and short; the answer is the only thing that stays."""
+    fault = RunFault(code="http_status", message="503", transient=True, status=503)
+    result, _, session, model = play([fault, says("hello")])
+    assert (result.outcome, len(model.requests), len(session.messages)) == ("done", 2, 2)
+
+
+def test_a_checkpoint_that_fails_ends_the_run() -> None:
+    """What cannot be saved is not acted on."""
+
+    async def save(at: str, _: Session) -> None:
+        if at == "assistant":
+            raise OSError(28, "No space left on device")
+
+    result, _, session, _ = play([calls(("read", {"path": "a"}))], read, checkpoint=save)
+    assert result.outcome == "error"
+    assert result.fault is not None
+    assert result.fault.code == "checkpoint_failed"
+    assert results(session) == [("tool call not run: the session could not be saved", True)]
+
+
+def test_one_run_a_session_and_many_sessions_an_agent() -> None:
+    """A second run on a session is refused; two sessions run at once."""
+
+    async def scenario() -> None:
+        agent = Agent(ScriptedTransport([says("a"), says("b"), says("c")]), model="m")
+        session = Session()
+        session.take()
+        with pytest.raises(SessionBusy):
+            await agent.run(session, "go")
+        both = await asyncio.gather(agent.run(Session(), "x"), agent.run(Session(), "y"))
+        assert [result.outcome for result in both] == ["done", "done"]
+
+    asyncio.run(scenario())
+
+
+def test_events_can_be_iterated_and_left() -> None:
+    """`stream` gives the events; leaving it cancels the run."""
+
+    async def scenario() -> None:
+        session = Session()
+        agent = Agent(ScriptedTransport([says("hello"), says("again")]), model="m")
+        events = [event async for event in agent.stream(session, "go")]
+        assert_grammar(events)
+        stream = agent.stream(session, "more")
+        assert (await anext(stream)).__class__.__name__ == "AgentStart"
+        await stream.aclose()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - it is a generator
+        assert_fit(session)
+
+    asyncio.run(scenario())
+
+
+def test_a_bad_setting_is_refused_when_the_agent_is_made() -> None:
+    """Not at the first turn, and by its name."""
+    with pytest.raises(ConfigError, match="max_tokens: must be above 0"):
+        Agent(ScriptedTransport([]), model="m", max_tokens=0)
+    with pytest.raises(ConfigError, match="model: must name one"):
+        Agent(ScriptedTransport([]), model="")
