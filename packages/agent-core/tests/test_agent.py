@@ -21,6 +21,7 @@ from beyond_agent_core.tools import ToolContext, ToolOutput, tool
 from beyond_wire.types import TextDelta, ToolResultBlock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from beyond_agent_core.run import RunResult
@@ -42,7 +43,7 @@ async def wait(name: str) -> str:
 
 
 def play(
-    script: list[Turn | RunFault], *tools: FunctionTool, control: Control | None = None, **settings: Any
+    script: Sequence[Turn | RunFault], *tools: FunctionTool, control: Control | None = None, **settings: Any
 ) -> tuple[RunResult, list[AgentEvent], Session, ScriptedTransport]:
     """Run a scripted model to the end; what holds of every run is looked at here."""
     model, session, events = ScriptedTransport(script), Session(), list[AgentEvent]()
@@ -270,8 +271,15 @@ def test_a_cancelled_tool_is_told_and_waited_for() -> None:
             cleaned.append("up")
         return "never"
 
-    result, _, _, _ = play([calls(("careful", {}))], careful, control=control)
-    assert (result.outcome, cleaned) == ("cancelled", ["up"])
+    at_the_end: list[list[str]] = []
+
+    def watch(event: AgentEvent) -> None:
+        if isinstance(event, AgentEnd):
+            at_the_end.append(cleaned.copy())
+
+    agent = Agent(ScriptedTransport([calls(("careful", {}))]), model="m", tools=[careful])
+    result = asyncio.run(agent.run(Session(), "go", on_event=watch, control=control))
+    assert (result.outcome, at_the_end) == ("cancelled", [["up"]])
 
 
 def test_a_failed_call_is_tried_again() -> None:
