@@ -12,7 +12,7 @@ import beyond_agent_core
 import beyond_wire
 
 NAMES = """
-Agent AgentError AgentEvent ConfigError Control Driver ExecutionFailed InvalidInput Limits ModelTransport
+Agent AgentError AgentEvent ConfigError Control Driver ExecutionFailed HttpTransport InvalidInput Limits ModelTransport
 Prices QueueFull Queued Run RunFault RunResult Session SessionBusy SessionInvalid Settings Tool ToolContext
 ToolOutput ToolRegistry TransportFailed encode_event loop tool
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import beyond_agent_core
@@ -24,6 +26,7 @@ LOOP_LINES = 250
 
 MORE = {
     "agent.py": {"asyncio", "random", "time"},
+    "client.py": {"asyncio", "datetime", "email", "h11", "ssl", "urllib"},
     "dispatch.py": {"asyncio", "inspect"},
     "drive.py": {"asyncio", "contextlib"},
     "tools.py": {"inspect"},
@@ -47,3 +50,10 @@ def test_modules_import_pure_parts_only() -> None:
 def test_the_loop_fits_its_bound() -> None:
     """The loop is read on a page or two (agent-core contract, shape)."""
     assert len((ROOT / "loop.py").read_text().splitlines()) < LOOP_LINES
+
+
+def test_the_package_loads_no_network() -> None:
+    """Whoever brings a transport of their own pays for no HTTP: neither h11 nor a client library is imported."""
+    script = "import sys, beyond_agent_core; print(sorted({'h11', 'http.client', 'httpx2'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -3,7 +3,7 @@
 - `Session` is a conversation; `Agent` is a transport, tools and settings; `agent.run(session, prompt)` is a run.
 - `loop` is the run as a generator of `effects`; `Run` is its state; the asyncio `Driver` performs what it asks.
 - `Tool` is one seam: `@tool` makes one of a function, `ToolContext` is what a call knows, `ToolOutput` what it gives.
-- `ModelTransport` is the other: a request in, the events of one answer out.
+- `ModelTransport` is the other: a request in, the events of one answer out; `HttpTransport` is one, to a gateway.
 - `Control` steers from outside: messages, cancel, another model; `Limits` are the budgets of a run.
 - `AgentEvent`s are what watchers see; `encode_event` makes a line of JSON of one.
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import beyond_wire
 from beyond_agent_core.agent import Agent
+from beyond_agent_core.client import HttpTransport
 from beyond_agent_core.control import Control, Queued
 from beyond_agent_core.drive import Driver
 from beyond_agent_core.errors import (
@@ -42,6 +43,7 @@ __all__ = [
     "Control",
     "Driver",
     "ExecutionFailed",
+    "HttpTransport",
     "InvalidInput",
     "Limits",
     "ModelTransport",
