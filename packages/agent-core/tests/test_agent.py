@@ -180,6 +180,30 @@ def test_progress_comes_before_the_end_and_not_after_it() -> None:
     assert (told[0].snapshot, told[0].details) == ("half", {"done": 1})
 
 
+def test_a_tool_that_prints_much_tells_little() -> None:
+    """Nine thousand updates in a moment: the first and the last, each within its bound, the last one's end whole."""
+
+    @tool
+    def loud(context: ToolContext) -> str:
+        """Print 3 MB."""
+        said = ""
+        for number in range(9000):
+            said = said[-20_000:] + f"line {number} " + "x" * 330 + "\n"
+            context.progress(said, None)
+        return "x" * 600_000
+
+    _, events, session, _ = play([calls(("loud", {})), says("ok")], loud)
+    told = [event for event in events if isinstance(event, ToolProgress)]
+    assert 2 <= len(told) <= 30
+    assert all(len(event.snapshot.encode()) <= 16_384 for event in told)
+    assert "line 8999 " in told[-1].snapshot
+    assert told[-1].details is not None
+    assert told[-1].details["omitted_bytes"] > 0
+    text, _ = results(session)[0]
+    assert len(text) <= 262_144
+    assert "bytes left out" in text
+
+
 def test_every_call_must_ask_for_the_end() -> None:
     """A tool that terminates ends the run where no other call of the round goes on."""
 

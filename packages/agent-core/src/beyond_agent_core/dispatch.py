@@ -10,6 +10,9 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
+
+from beyond_agent_core.clip import RESULT_BYTES, clipped, tail, within_turn
 from beyond_agent_core.effects import ToolResult, ToolsDone
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
 from beyond_agent_core.events import ToolEnd, ToolProgress, ToolStart
@@ -29,6 +32,8 @@ AT_ONCE: Final = 8
 ABANDONED_S: Final = 5.0
 """Seconds that a cancelled call may take to end before its result is given up."""
 RAW_SHOWN: Final = 2_000
+PROGRESS_S: Final = 0.1
+"""Seconds between two snapshots of a call."""
 
 
 class _Call(NamedTuple):
@@ -71,7 +76,10 @@ class Dispatcher:
             if call.at not in results:
                 results[call.at] = self._ended(call, ToolResult(text=BROKEN_OFF, is_error=True), None)
         why = interrupt.result() if interrupt.done() else None
-        return ToolsDone(results=tuple(results[call.at] for call in calls), interrupted=why)
+        ordered = [results[call.at] for call in calls]
+        texts = within_turn([result.text for result in ordered])
+        bounded = (msgspec.structs.replace(one, text=text) for one, text in zip(ordered, texts, strict=True))
+        return ToolsDone(results=tuple(bounded), interrupted=why)
 
     def _groups(self, calls: list[_Call]) -> list[list[_Call]]:
         """Calls that write one path run in their order, and all of them where one call is exclusive; others at once."""
@@ -102,31 +110,27 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is its result, and the run goes on
             output = ToolOutput(text=f"tool execution failed: {type(error).__name__}: {error}", is_error=True)
         result = ToolResult(
-            text=output.text, is_error=output.is_error, images=output.images, terminate=output.terminate
+            text=clipped(output.text, RESULT_BYTES),
+            is_error=output.is_error,
+            images=output.images,
+            terminate=output.terminate,
         )
         return self._ended(call, result, output.details)
 
     async def _work(self, tool: Tool, block: ToolUseBlock) -> ToolOutput:
-        loop = asyncio.get_running_loop()
-        ended = False
-
-        def tell(snapshot: str, details: dict[str, Any] | None) -> None:
-            if not ended and not self._over:
-                self._emit(ToolProgress(id=block.id, name=block.name, snapshot=snapshot, details=details))
-
-        def progress(snapshot: str, details: dict[str, Any] | None = None) -> None:
-            loop.call_soon_threadsafe(tell, snapshot, details)
-
-        context = ToolContext(block.id, vision=self._vision, cancelled=lambda: self._over, progress=progress)
+        progress = _Progress(block, self._emit)
+        context = ToolContext(block.id, vision=self._vision, cancelled=lambda: self._over, progress=progress.told)
         is_async = getattr(tool, "is_async", None)
         if is_async if is_async is not None else inspect.iscoroutinefunction(tool.run):
             returned = tool.run(block.input, context)
         else:
             returned = await asyncio.to_thread(tool.run, block.input, context)
-        given = await returned if inspect.isawaitable(returned) else returned
-        # Snapshots that the call has told are out before its end is.
-        await asyncio.sleep(0)
-        ended = True
+        try:
+            given = await returned if inspect.isawaitable(returned) else returned
+            # Snapshots that the call has told from its thread are here before its end is.
+            await asyncio.sleep(0)
+        finally:
+            progress.end()
         return _output(tool.name, given)
 
     def _ended(self, call: _Call, result: ToolResult, details: dict[str, Any] | None) -> ToolResult:
@@ -143,6 +147,52 @@ class Dispatcher:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=ABANDONED_S)
+
+
+class _Progress:
+    """The snapshots of one call: the first at once, then ten a second at most, the last one always, none behind it."""
+
+    def __init__(self, block: ToolUseBlock, emit: Callable[[AgentEvent], None]) -> None:
+        self._block = block
+        self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self._waiting: tuple[str, dict[str, Any] | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+
+    def told(self, snapshot: str, details: dict[str, Any] | None = None) -> None:
+        """Take all that the call has put out so far, from any thread."""
+        self._loop.call_soon_threadsafe(self._take, snapshot, details)
+
+    def end(self) -> None:
+        """Tell the last snapshot, and no further one."""
+        self._flush()
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _take(self, snapshot: str, details: dict[str, Any] | None) -> None:
+        if self._ended:
+            return
+        self._waiting = (snapshot, details)
+        if self._timer is None:
+            self._flush()
+            self._timer = self._loop.call_later(PROGRESS_S, self._again)
+
+    def _again(self) -> None:
+        self._timer = None
+        if self._waiting is not None:
+            self._flush()
+            self._timer = self._loop.call_later(PROGRESS_S, self._again)
+
+    def _flush(self) -> None:
+        if self._waiting is None:
+            return
+        (snapshot, details), self._waiting = self._waiting, None
+        kept, left_out = tail(snapshot)
+        if left_out:
+            details = {**(details or {}), "omitted_bytes": left_out}
+        self._emit(ToolProgress(id=self._block.id, name=self._block.name, snapshot=kept, details=details))
 
 
 async def _all(tasks: Sequence[asyncio.Future[None]]) -> None:
