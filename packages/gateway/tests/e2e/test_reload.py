@@ -149,6 +149,19 @@ def test_a_service_manager_hears_of_start_reload_and_end(tmp_path: object) -> No
                 assert manager.recv(4096) == b"STOPPING=1"
 
 
+@BOTH
+def test_a_service_manager_hears_that_it_lives(tmp_path: object, workers: int) -> None:
+    """Where it watches, WATCHDOG=1 comes more often than it asks, with one process and with several."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        path = f"{tmp_path}/alive-{workers}"
+        manager.bind(path)
+        manager.settimeout(20)
+        environ = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "900000"}
+        with running(config=f"workers = {workers}", environ=environ):
+            seen = [manager.recv(4096) for _ in range(4)]
+        assert seen.count(b"WATCHDOG=1") >= 3
+
+
 def test_an_open_breaker_stays_open_over_a_reload() -> None:
     """What is known of a provider's health is not forgotten with the settings."""
     config = "circuit_breaker_threshold = 3\nworkers = 1"

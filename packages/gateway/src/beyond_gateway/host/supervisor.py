@@ -71,6 +71,7 @@ class Supervisor:
         self._ready_read, self._ready_write = os.pipe()
         self._signal_read, self._signal_write = os.pipe()
         self._kill_at: float | None = None
+        self._alive_at = 0.0
         self._said_ready = False
         self._status = 0
 
@@ -179,6 +180,10 @@ class Supervisor:
 
     def _by_the_clock(self) -> None:
         now = time.monotonic()
+        watchdog_s = self._notifier.watchdog_s
+        if watchdog_s is not None and now >= self._alive_at:
+            self._alive_at = now + watchdog_s / 3
+            self._notifier.alive()
         if self._kill_at is None:
             for worker in self._workers:
                 if not worker.pid and worker.start_at <= now:
@@ -192,10 +197,12 @@ class Supervisor:
     def _wait_s(self) -> float | None:
         """Return the seconds until something is due, None where only an event can bring work."""
         now = time.monotonic()
+        due = [] if self._notifier.watchdog_s is None else [self._alive_at]
         if self._kill_at is not None:
-            return max(0.0, self._kill_at - now)
-        due = [worker.start_at for worker in self._workers if not worker.pid]
-        due += [now + SEND_AGAIN_S for worker in self._workers if worker.owed is not None]
+            due.append(self._kill_at)
+        else:
+            due += [worker.start_at for worker in self._workers if not worker.pid]
+            due += [now + SEND_AGAIN_S for worker in self._workers if worker.owed is not None]
         return max(0.0, min(due) - now) if due else None
 
     # -- signals
