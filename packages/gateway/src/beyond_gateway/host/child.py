@@ -7,6 +7,8 @@ that the worker serves.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -23,6 +25,7 @@ CANNOT_START: Final = 2
 """Exit status of a worker that cannot use its configuration, as of a command (gw contract, commands)."""
 OUR_FAULT: Final = 70
 """Exit status of a worker that met a fault of our own: EX_SOFTWARE (sysexits.h)."""
+_PR_SET_PDEATHSIG: Final = 1
 SETTINGS: Final = b"S"
 """First byte of the only message to a worker; an empty one would look like the end of its parent."""
 MOST_SETTINGS: Final = 1024 * 1024
@@ -37,8 +40,9 @@ class Child(NamedTuple):
     ready: int
 
     def say_ready(self) -> None:
-        """Tell the parent that this worker serves."""
-        os.write(self.ready, self.slot.to_bytes(2, "big"))
+        """Tell the parent that this worker serves; one that is gone has sent its last signal already."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.ready, self.slot.to_bytes(2, "big"))
 
 
 class Host(Protocol):
@@ -62,10 +66,11 @@ class Host(Protocol):
         ...
 
 
-def become(work: Callable[[], int], let_go: Callable[[], None]) -> NoReturn:
-    """Turn this process, a copy of the parent just made, into a worker that does `work`; end with its status.
+def become(work: Callable[[], int], let_go: Callable[[], None], parent: int) -> NoReturn:
+    """Turn this process, a copy of the `parent` just made, into a worker that does `work`; end with its status.
 
-    `let_go` closes what belongs to the parent. Signals to stop are blocked by the caller until the copy is its own.
+    The kernel tells it to stop when the parent dies, at whatever moment that is (prctl(2)). `let_go` closes what
+    belongs to the parent. Signals to stop are blocked by the caller until the copy is its own.
     """
     status = OUR_FAULT
     try:
@@ -73,9 +78,11 @@ def become(work: Callable[[], int], let_go: Callable[[], None]) -> NoReturn:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
         let_go()
-        status = work()
+        # A parent that died before the kernel was asked is not told of.
+        status = work() if os.getppid() == parent else 0
     except OperatorError as error:
         sys.stderr.write(f"beyond-ai: {error}\n")
         status = CANNOT_START

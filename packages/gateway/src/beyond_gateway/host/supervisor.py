@@ -114,10 +114,11 @@ class Supervisor:
         worker.started = time.monotonic()
         # A signal to stop that came to the copy before it has its own handlers would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        parent = os.getpid()
         worker.pid = os.fork()
         if not worker.pid:
             child = Child(worker.slot, theirs, self._ready_write)
-            become(lambda: self._host.work(child), self._let_go)
+            become(lambda: self._host.work(child), self._let_go, parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         theirs.close()
 
