@@ -32,6 +32,7 @@ SECTIONS = {
     "streams": "streams",
     "scanner": "scanner",
     "usage": "usage",
+    "wire": "wire",
     "startup": "startup",
     "guards": "guards",
     "deny": "deny",

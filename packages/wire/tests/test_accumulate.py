@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beyond_wire import types as t
-from beyond_wire.accumulate import Accumulator, accumulate
+from beyond_wire.accumulate import Accumulator, turn_of
 
 START, END = t.MessageStart(), t.MessageStop(stop_reason="end_turn")
 
@@ -24,12 +24,12 @@ def _call(index: int, *fragments: str, call_id: str = "c") -> list[t.StreamEvent
 
 
 def _blocks(*events: t.StreamEvent) -> tuple[t.ContentBlock, ...]:
-    return accumulate(events).message.content
+    return turn_of(events).message.content
 
 
 def test_whole_turn() -> None:
     """Blocks, stop reason and usage of an answer become one turn of the assistant."""
-    turn = accumulate(
+    turn = turn_of(
         [
             START,
             t.ThinkingDelta(index=0, text="hm"),
@@ -63,7 +63,7 @@ def test_whole_turn() -> None:
 
 def test_nothing_seen() -> None:
     """Usage never seen is all zeros, and an answer without blocks has no content."""
-    assert accumulate([START, END]) == t.Turn(message=t.assistant([]))
+    assert turn_of([START, END]) == t.Turn(message=t.assistant([]))
 
 
 def test_empty_blocks_are_none() -> None:
@@ -123,7 +123,7 @@ def test_open_blocks_are_closed_at_the_end() -> None:
 
 def test_bad_arguments_keep_the_block() -> None:
     """Arguments that are no object leave the call with an empty input, and their raw text stands apart."""
-    turn = accumulate([*_call(0, '{"x": ', "tru", call_id="bad"), *_call(1, "", call_id="empty"), END])
+    turn = turn_of([*_call(0, '{"x": ', "tru", call_id="bad"), *_call(1, "", call_id="empty"), END])
     assert turn.bad_args == {"bad": '{"x": tru'}
     assert turn.message.content == (
         t.ToolUseBlock(id="bad", name="n", input={}),
@@ -163,7 +163,7 @@ EVENT = st.one_of(
 @given(st.lists(EVENT, max_size=30))
 def test_any_order_of_events(events: list[t.StreamEvent]) -> None:
     """Any order of events gives a turn whose blocks are not empty."""
-    for block in accumulate(events).message.content:
+    for block in turn_of(events).message.content:
         assert not isinstance(block, t.TextBlock) or block.text
         assert not isinstance(block, t.ThinkingBlock) or block.thinking or block.signature
 
@@ -179,7 +179,7 @@ def test_time_is_linear(kind: str) -> None:
         else:
             events = [t.TextDelta(index=0, text=letter) for letter in "x" * size]
         started = process_time()
-        turn = accumulate(events)
+        turn = turn_of(events)
         taken = process_time() - started
         assert not turn.bad_args
         return taken

@@ -9,13 +9,15 @@ import pytest
 
 from beyond_wire import anthropic
 from beyond_wire.caps import caps_for
-from beyond_wire.testing.anthropic_golden import BUDGET, READ, Golden
+from beyond_wire.testing.anthropic_golden import BUDGET, READ
 from beyond_wire.testing.anthropic_requests import REQUESTS
 from beyond_wire.testing.histories import random_history
 from beyond_wire.types import ModelRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from beyond_wire.testing.recorded import RecordedRequest
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +42,12 @@ def _read_all(value: Any) -> Any:
     return [_read_all(item) for item in value]
 
 
-def _name(case: Golden) -> str:
+def _name(case: RecordedRequest) -> str:
     return case.name
 
 
 @pytest.mark.parametrize("case", REQUESTS, ids=_name)
-def test_vendor_types_accept_the_body(case: Golden, seen_by_vendor: Callable[[bytes], Any]) -> None:
+def test_vendor_types_accept_the_body(case: RecordedRequest, seen_by_vendor: Callable[[bytes], Any]) -> None:
     """The SDK's own types accept every body and know every field of it, but for one that they have given up."""
     body = msgspec.json.decode(anthropic.encode(case.request, case.caps))
     body.pop("temperature", None)  # newer types lack it, as newer models reject it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pkgutil import iter_modules
 
 import pytest
 
@@ -16,9 +17,9 @@ InputJsonFinal Message MessageStart MessageStop ModelRequest NamedTool Preparer 
 RedactedThinkingBlock Role SignatureDelta SseBadJson SseBadUtf8 SseEvent SseLineTooLong SseParser StopReason
 StreamDecoder StreamEvent StreamTruncated TextBlock TextDelta TextFinal Thinking ThinkingBlock ThinkingDelta
 TokenUsage ToolChoice ToolDef ToolResultBlock ToolUseBlock ToolUseStart Turn UsageEvent UsageFacts WireError
-accumulate assistant caps_for dialect_for dialect_name error_in_tail estimate_output_tokens facts_and_model
+assistant caps_for dialect_for dialect_name error_in_tail estimate_output_tokens facts_and_model
 is_overflow is_quota is_retryable model_from_body model_from_head prepare prompt_text_bytes tool_results
-tool_uses usage_event usage_from_body usage_from_tail user user_with_images
+tool_uses turn_of usage_event usage_from_body usage_from_tail user user_with_images
 """
 
 
@@ -27,6 +28,13 @@ def test_public_names() -> None:
     assert beyond_wire.__all__ == NAMES.split()
     assert set(NAMES.split()) <= set(dir(beyond_wire))
     assert all(getattr(beyond_wire, name) is not None for name in NAMES.split())
+
+
+def test_no_name_is_a_module_too() -> None:
+    """A module of the package under a public name would take its place as soon as anyone imports that module."""
+    modules = {module.name for module in iter_modules(beyond_wire.__path__)}
+    assert len(modules) > 30
+    assert modules.isdisjoint(NAMES.split())
 
 
 def test_another_name_is_an_attribute_error() -> None:

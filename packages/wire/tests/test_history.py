@@ -159,11 +159,11 @@ def test_too_deep_values_are_named() -> None:
     call = t.ToolUseBlock(id="c", name="n", input={"a": deep})
     with pytest.raises(EncodeError) as caught:
         prepare(_request([t.user("a"), t.assistant([call])]), SEES)
-    assert caught.value.field == "messages"
+    assert caught.value.field == "messages[1].content[0].input"
     tool = t.ToolDef(name="n", description="d", input_schema={"a": deep})
     with pytest.raises(EncodeError) as caught:
         prepare(_request([t.user("a")], tools=(tool,)), SEES)
-    assert caught.value.field == "tools"
+    assert caught.value.field == "tools[0].input_schema"
 
 
 def test_preparer_gives_what_prepare_gives() -> None:

@@ -1,8 +1,7 @@
-"""One oracle for hostile bytes: a Responses stream or body is accepted or a `WireError`, for every way to cut it."""
+"""Responses events and bodies whose fields hold anything at all: read, skipped, or a wire error."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -10,102 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beyond_wire import responses
-from beyond_wire.accumulate import accumulate
-from beyond_wire.errors import BodyInvalid, ProviderError, WireError
-from beyond_wire.testing.responses_turns import TURNS
-from beyond_wire.types import StreamEvent, TokenUsage, Turn
-from beyond_wire.usage import MAX_COUNT, usage_from_body
-
-SPLICES = st.sampled_from(
-    [
-        b"null",
-        b"{}",
-        b"[]",
-        b'"',
-        b"\\",
-        b"\\ud800",
-        b"\n\n",
-        b"\r",
-        b"data: ",
-        b"event: error\n",
-        b'"type":"response.completed"',
-        b'"type":[],',
-        b'"error":{"type":1},',
-        b'"output_index":-1,',
-        b'"output_index":1e3,',
-        b'"usage":{"input_tokens":',
-        b"1e999",
-        b"9" * 5000,
-        b"[" * 3000,
-        b"\xff",
-        b"\xef\xbb\xbf",
-        b"data: [DONE]\n\n",
-        b'data: {"type":"response.completed","response":{}}\n\n',
-        b'data: {"type":"response.output_item.added","output_index":0,"item":{"type":"function_call","name":""}}\n\n',
-    ]
-)
-STREAMS = [turn.stream for turn in TURNS]
-BODIES = [turn.body for turn in TURNS if turn.body is not None]
-
-
-@st.composite
-def mutated(draw: st.DrawFn, sources: list[bytes]) -> bytes:
-    """Draw a recorded answer with a few bytes cut out, doubled or replaced."""
-    body = draw(st.sampled_from(sources))
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(body)))
-        end = draw(st.integers(start, min(len(body), start + 40)))
-        body = body[:start] + draw(SPLICES | st.binary(max_size=8) | st.just(body[start:end] * 2)) + body[end:]
-    return body
-
-
-HOSTILE_STREAMS = st.binary(max_size=300) | mutated(STREAMS) | st.lists(SPLICES, max_size=12).map(b"".join)
-HOSTILE_BODIES = st.binary(max_size=300) | mutated(BODIES) | st.lists(SPLICES, max_size=12).map(b"".join)
-
-
-def _run(chunks: list[bytes]) -> tuple[list[StreamEvent], str | None, TokenUsage]:
-    decoder = responses.decoder()
-    events: list[StreamEvent] = []
-    try:
-        for chunk in chunks:
-            events += decoder.feed(chunk)
-        events += decoder.finish()
-    except WireError as fault:
-        return [*events, *fault.events], str(fault), decoder.usage
-    return events, None, decoder.usage
+from beyond_wire.accumulate import turn_of
+from beyond_wire.errors import BodyInvalid, ProviderError
+from beyond_wire.testing.telling import told
+from beyond_wire.types import TokenUsage, Turn
+from beyond_wire.usage import MAX_COUNT
 
 
 def _check(usage: TokenUsage) -> None:
     counts = [getattr(usage, name) for name in TokenUsage.__struct_fields__]
     # Reasoning that stands outside of the output is added to it.
     assert all(type(count) is int and 0 <= count <= 2 * MAX_COUNT for count in counts)
-
-
-@settings(max_examples=400)
-@given(HOSTILE_STREAMS, st.lists(st.integers(0, 400), max_size=5))
-def test_streams_raise_only_wire_errors(stream: bytes, cuts: list[int]) -> None:
-    """Whatever the bytes and their cuts, the same events, the same fault and believable usage come out."""
-    bounds = [0, *sorted(cuts), len(stream)]
-    whole = _run([stream])
-    assert _run([stream[start:end] for start, end in pairwise(bounds) if start < end]) == whole
-    events, _, usage = whole
-    _check(usage)
-    assert isinstance(accumulate(events), Turn)
-
-
-@settings(max_examples=400)
-@given(HOSTILE_BODIES)
-def test_bodies_raise_only_wire_errors(body: bytes) -> None:
-    """Whatever the bytes, a body gives a turn, with the usage that the gateway reads, or one of two wire errors."""
-    try:
-        turn = responses.decode_body(body)
-    except (ProviderError, BodyInvalid):
-        return
-    _check(turn.usage)
-    facts = usage_from_body("openai", body)
-    cached = (facts and facts.cache_read_tokens) or 0
-    assert turn.usage.input_tokens == max(((facts and facts.input_tokens) or 0) - cached, 0)
-    assert turn.usage.output_tokens == ((facts and facts.output_tokens) or 0)
 
 
 JSON = st.recursive(
@@ -177,9 +91,9 @@ def test_events_of_any_shape_raise_only_wire_errors(events: list[dict[str, Any]]
     import json
 
     stream = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
-    decoded, _, usage = _run([stream])
-    _check(usage)
-    assert isinstance(accumulate(decoded), Turn)
+    got = told(responses, [stream])
+    _check(got.usage)
+    assert isinstance(turn_of(got.events), Turn)
     try:
         turn = responses.decode_body(json.dumps(reply).encode())
     except (ProviderError, BodyInvalid):

@@ -10,12 +10,14 @@ import pytest
 from beyond_wire import responses
 from beyond_wire.caps import caps_for
 from beyond_wire.testing.histories import random_history
-from beyond_wire.testing.responses_golden import ALWAYS, READ, Golden
+from beyond_wire.testing.responses_golden import ALWAYS, READ
 from beyond_wire.testing.responses_requests import REQUESTS
 from beyond_wire.types import ModelRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from beyond_wire.testing.recorded import RecordedRequest
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +56,12 @@ def _completed(body: bytes) -> Any:
     return sent
 
 
-def _name(case: Golden) -> str:
+def _name(case: RecordedRequest) -> str:
     return case.name
 
 
 @pytest.mark.parametrize("case", REQUESTS, ids=_name)
-def test_vendor_types_accept_the_body(case: Golden, seen_by_vendor: Callable[[Any], Any]) -> None:
+def test_vendor_types_accept_the_body(case: RecordedRequest, seen_by_vendor: Callable[[Any], Any]) -> None:
     """The SDK's own types accept every body and know every field and word of it."""
     sent = _completed(responses.encode(case.request, case.caps))
     assert seen_by_vendor(sent) == sent

@@ -16,7 +16,7 @@ What a harness needs beside them, imported when it is first asked for:
 - messages, tools, requests, stream events and turns are `types`; `caps_for` says what a model can do.
 - `dialect_for` gives the dialect of a model, one of `CHAT`, `RESPONSES` and `ANTHROPIC`: a request becomes bytes, and
   bytes become events or a `Turn`.
-- `Accumulator` folds events into a turn; `prepare` makes a history fit to be sent.
+- `Accumulator` folds events into a turn, `turn_of` a list of them; `prepare` makes a history fit to be sent.
 - the errors of answers and requests; `is_retryable`, `is_quota` and `is_overflow` say what an error means.
 """
 
@@ -33,7 +33,7 @@ from beyond_wire.tails import error_in_tail, usage_from_tail
 from beyond_wire.usage import Family, UsageFacts, facts_and_model, usage_from_body
 
 if TYPE_CHECKING:
-    from beyond_wire.accumulate import Accumulator, accumulate
+    from beyond_wire.accumulate import Accumulator, turn_of
     from beyond_wire.caps import caps_for, dialect_name
     from beyond_wire.classify import is_overflow, is_quota, is_retryable
     from beyond_wire.dialects import ANTHROPIC, CHAT, DIALECTS, RESPONSES, dialect_for
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
 
 # One name, one module: what a gateway never asks for costs it nothing (PEP 562).
 _LATER = {
-    **dict.fromkeys(("Accumulator", "accumulate"), "accumulate"),
+    **dict.fromkeys(("Accumulator", "turn_of"), "accumulate"),
     **dict.fromkeys(("caps_for", "dialect_name"), "caps"),
     **dict.fromkeys(("is_overflow", "is_quota", "is_retryable"), "classify"),
     **dict.fromkeys(("ANTHROPIC", "CHAT", "DIALECTS", "RESPONSES", "dialect_for"), "dialects"),
@@ -200,7 +200,6 @@ __all__ = [
     "UsageEvent",
     "UsageFacts",
     "WireError",
-    "accumulate",
     "assistant",
     "caps_for",
     "dialect_for",
@@ -217,6 +216,7 @@ __all__ = [
     "prompt_text_bytes",
     "tool_results",
     "tool_uses",
+    "turn_of",
     "usage_event",
     "usage_from_body",
     "usage_from_tail",

@@ -176,7 +176,7 @@ class Accumulator:
         return ToolUseBlock(id=call.id, name=call.name, input=arguments or {})
 
 
-def accumulate(events: Iterable[StreamEvent]) -> Turn:
+def turn_of(events: Iterable[StreamEvent]) -> Turn:
     """Turn of a whole list of events."""
     accumulator = Accumulator()
     for event in events:

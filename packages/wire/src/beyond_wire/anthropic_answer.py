@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from beyond_wire.answering import AnswerBase
 from beyond_wire.anthropic_shapes import Call, InputMore, Redacted, SignatureMore, Text, TextMore, ThoughtMore
 from beyond_wire.types import (
     ContentBlockStop,
     InputJsonDelta,
     InputJsonFinal,
-    MessageStart,
-    MessageStop,
     RedactedThinking,
     SignatureDelta,
     StopReason,
     TextDelta,
     ThinkingDelta,
-    TokenUsage,
     ToolUseStart,
-    usage_event,
 )
 from beyond_wire.usage import anthropic_facts
 
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
     from beyond_wire.anthropic_shapes import Block, Delta, Stop
     from beyond_wire.envelope import Usage
     from beyond_wire.types import StreamEvent
-    from beyond_wire.usage import UsageFacts
 
 STOPS: Mapping[str, StopReason] = {
     "end_turn": "end_turn",
@@ -45,7 +41,7 @@ STOPS: Mapping[str, StopReason] = {
 """Stop reasons by Anthropic's word; any other word, `pause_turn` among them, is `other` (wire contract, Anthropic)."""
 
 
-class AnswerEvents:
+class AnswerEvents(AnswerBase):
     """The events of one answer: each method appends to `events` what its piece of the answer means.
 
     `done` says that the answer is complete, `texts` is our number of each open text block by Anthropic's index. Blocks
@@ -53,44 +49,25 @@ class AnswerEvents:
     finds the block that a later piece belongs to.
     """
 
-    __slots__ = ("_calls", "_facts", "_next", "_sealed", "_skipped", "_started", "_stop", "_thoughts", "done", "texts")
+    __slots__ = ("_calls", "_sealed", "_skipped", "_stop", "_thoughts", "texts")
 
     def __init__(self) -> None:
-        self.done = False
-        self._started = False
-        self._next = 0
+        super().__init__()
         # Our number of each open block by Anthropic's index, one map a kind: a piece that does not fit finds nothing.
         self.texts: dict[int, int] = {}
         self._thoughts: dict[int, int] = {}
         self._calls: dict[int, _OpenCall] = {}
         self._sealed: dict[int, int] = {}
         self._skipped: set[int] = set()
-        self._facts: UsageFacts | None = None
         self._stop: tuple[StopReason, str | None, str] = ("end_turn", None, "")
 
     def __repr__(self) -> str:
         still_open = len(self._open_places())
         return f"<AnswerEvents blocks={self._next} open={still_open} done={self.done}>"
 
-    @property
-    def usage(self) -> TokenUsage:
-        """Usage known so far; a count nobody told is zero."""
-        return TokenUsage() if self._facts is None else self._facts.to_token_usage()
-
-    def start(self, events: list[StreamEvent]) -> None:
-        """Begin the answer, unless it has begun."""
-        if not self._started:
-            self._started = True
-            events.append(MessageStart())
-
     def note_usage(self, usage: Usage | None) -> None:
         """Take newer counts; counts are cumulative, so for each the last known value stands."""
         self.note_facts(anthropic_facts(usage))
-
-    def note_facts(self, facts: UsageFacts | None) -> None:
-        """Take newer counts, already read."""
-        if facts is not None:
-            self._facts = facts.over(self._facts)
 
     def open(self, at: int, block: Block | None, events: list[StreamEvent]) -> None:
         """Open a block at Anthropic's index `at`, with the content it already has; None is one that is skipped."""
@@ -169,15 +146,10 @@ class AnswerEvents:
         if explanation:
             index = self._number()
             events += (TextDelta(index=index, text=explanation), ContentBlockStop(index=index))
-        events += (usage_event(self.usage), MessageStop(stop_reason=reason, detail=detail))
-        self.done = True
+        self._complete(events, reason, detail)
 
     def _open_places(self) -> list[int]:
         return [*self.texts, *self._thoughts, *self._sealed, *self._calls]
-
-    def _number(self) -> int:
-        self._next += 1
-        return self._next - 1
 
     def _imply(self, at: int, kind: dict[int, int], events: list[StreamEvent]) -> int | None:
         """Open a block of this kind at `at`; None when another kind of block is open there."""

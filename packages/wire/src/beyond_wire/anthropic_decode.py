@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beyond_wire.accumulate import accumulate
+from beyond_wire.accumulate import turn_of
 from beyond_wire.anthropic_answer import AnswerEvents
-from beyond_wire.anthropic_read import read_answer, read_event
+from beyond_wire.anthropic_read import decode_event, read_answer, read_misfit
 from beyond_wire.anthropic_shapes import Closed, Done, Ended, Grown, Opened, Started, TextMore
 from beyond_wire.decoding import FramedDecoder
 from beyond_wire.errors import StreamTruncated
-from beyond_wire.provider_errors import provider_error
+from beyond_wire.provider_errors import provider_error, raise_provider_error
 from beyond_wire.types import TextDelta
 from beyond_wire.usage import usage_from_body
 
@@ -40,7 +40,12 @@ class AnthropicDecoder(FramedDecoder[AnswerEvents]):
             data = frame.data
             if frame.event == "error" and (refusal := provider_error(data, named=True)) is not None:
                 raise refusal
-            event = None if data == "[DONE]" else read_event(data)
+            try:
+                event = decode_event(data)
+            except (ValueError, RecursionError) as misfit:
+                event = read_misfit(data, misfit)
+            if event is not None and event.error is not None:
+                raise_provider_error(data)
             if isinstance(event, Grown):
                 # Nearly every event is text of an open block; it is spared a call.
                 delta = event.delta
@@ -87,4 +92,4 @@ def decode_body(body: bytes) -> Turn:
     answer.note_facts(usage_from_body("anthropic", body))
     answer.end(stop)
     answer.finish(events)
-    return accumulate(events)
+    return turn_of(events)

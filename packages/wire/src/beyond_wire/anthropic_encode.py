@@ -6,14 +6,12 @@ history, so that the next request of the conversation finds all of this one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from beyond_wire.anthropic_thinking import thinking_fields
-from beyond_wire.errors import EncodeError
+from beyond_wire.encoding import body_bytes
 from beyond_wire.history import prepare
-from beyond_wire.surrogates import clean_text, clean_value
+from beyond_wire.surrogates import clean_text
 from beyond_wire.types import (
     ImageBlock,
     NamedTool,
@@ -25,11 +23,8 @@ from beyond_wire.types import (
 )
 
 if TYPE_CHECKING:
+    from beyond_wire.encoding import Fields
     from beyond_wire.types import Caps, ContentBlock, ImageSource, ModelRequest, ToolChoice, ToolDef
-
-_encode = msgspec.json.Encoder().encode
-
-Fields: TypeAlias = dict[str, Any]
 
 
 def encode(request: ModelRequest, caps: Caps) -> bytes:
@@ -45,11 +40,7 @@ def encode_prepared(request: ModelRequest, caps: Caps, *, source: ModelRequest |
 
     `source` is the request before that, in whose places an `EncodeError` names the field; `request` itself by default.
     """
-    _check_numbers(request)
-    try:
-        return _encode(_body(request, caps))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _fault(source or request, error) from error
+    return body_bytes(_body, request, caps, source or request)
 
 
 def _body(request: ModelRequest, caps: Caps) -> Fields:
@@ -141,35 +132,6 @@ def _tool_choice(choice: ToolChoice) -> Fields:
     if isinstance(choice, NamedTool):
         return {"type": "tool", "name": clean_text(choice.name)}
     return {"type": "any" if choice == "required" else choice}
-
-
-def _check_numbers(request: ModelRequest) -> None:
-    if request.max_tokens < 0:
-        raise EncodeError("max_tokens", "below 0")
-    # NaN is not below infinity either; both would be encoded as null.
-    if request.temperature is not None and not abs(request.temperature) < float("inf"):
-        raise EncodeError("temperature", "not a finite number")
-
-
-def _fault(request: ModelRequest, error: Exception) -> EncodeError:
-    """Error that names the value which cannot be encoded, nearly always one of the two fields of any type."""
-    for at, tool in enumerate(request.tools):
-        if not _encodes(tool.input_schema):
-            return EncodeError(f"tools[{at}].input_schema", str(error))
-    for at, message in enumerate(request.messages):
-        for place, block in enumerate(message.content):
-            if isinstance(block, ToolUseBlock) and not _encodes(block.input):
-                return EncodeError(f"messages[{at}].content[{place}].input", str(error))
-    fields = [name for name in request.__struct_fields__ if not _encodes(getattr(request, name))]
-    return EncodeError(fields[0] if fields else "request", str(error))
-
-
-def _encodes(value: object) -> bool:
-    try:
-        _encode(clean_value(value))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return False
-    return True
 
 
 _THINKS = ("enabled", "adaptive")

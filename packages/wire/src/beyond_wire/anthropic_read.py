@@ -15,7 +15,7 @@ import msgspec
 from beyond_wire.anthropic_shapes import Answer, Block, Ended, Event, Opened, Start, Started, Stop
 from beyond_wire.envelope import decode_envelope
 from beyond_wire.errors import BodyInvalid, SseBadJson
-from beyond_wire.provider_errors import provider_error
+from beyond_wire.provider_errors import raise_provider_error, why
 
 
 class _Kind(msgspec.Struct, gc=False):
@@ -37,26 +37,27 @@ _KNOWN = ("content_block_delta", "content_block_stop", "message_stop", "ping")
 _DELTAS = ("text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta")
 
 
-def read_event(data: str) -> Event | None:
-    """Event in `data`, None when it is of a kind that is skipped. Raises `SseBadJson` or `ProviderError`."""
-    try:
-        event = _event.decode(data)
-    except (ValueError, RecursionError) as error:
-        return _read_by_field(data, error)
-    if event.error is not None:
-        _raise_provider_error(data)
-    return event
+decode_event = _event.decode
+"""Reads the event in a text, nearly always; raises `ValueError` or `RecursionError` where `read_misfit` has to look."""
+
+
+def read_misfit(data: str, misfit: Exception) -> Event | None:
+    """Event that `decode_event` refused by `misfit`, None when it is of a kind that is skipped, or no JSON by rule.
+
+    Raises `SseBadJson` or `ProviderError`.
+    """
+    return None if data == "[DONE]" else _read_by_field(data, misfit)
 
 
 def read_answer(body: bytes) -> tuple[Stop, list[Block]]:
     """Stop and blocks of a whole message, unknown kinds left out. Raises `ProviderError` or `BodyInvalid`."""
-    _raise_provider_error(body)
+    raise_provider_error(body)
     try:
         # As text: bytes that are kept undecoded, such as a call's input, would not be checked to be UTF-8.
         answer = _answer.decode(body.decode())
         return answer, [block for raw in answer.content if (block := _read_block(raw)) is not None]
     except (ValueError, RecursionError) as error:
-        raise BodyInvalid(body, reason=_reason(error)) from error
+        raise BodyInvalid(body, reason=why(error)) from error
 
 
 def _read_block(raw: msgspec.Raw) -> Block | None:
@@ -79,12 +80,12 @@ def _read_by_field(data: str, misfit: Exception) -> Event | None:
     except msgspec.ValidationError:
         return None  # JSON, but no object
     except (ValueError, RecursionError) as error:
-        raise SseBadJson(_reason(error)) from error
-    _raise_provider_error(data)
+        raise SseBadJson(why(error)) from error
+    raise_provider_error(data)
     try:
         return _read_known(kind, data, fields)
     except (ValueError, RecursionError):
-        raise SseBadJson(_reason(misfit)) from misfit
+        raise SseBadJson(why(misfit)) from misfit
 
 
 def _read_known(kind: object, data: str, fields: dict[str, msgspec.Raw]) -> Event | None:
@@ -105,13 +106,3 @@ def _read_known(kind: object, data: str, fields: dict[str, msgspec.Raw]) -> Even
     if kind in _KNOWN:
         raise ValueError(kind)
     return None
-
-
-def _raise_provider_error(data: str | bytes) -> None:
-    fault = provider_error(data)
-    if fault is not None:
-        raise fault
-
-
-def _reason(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)

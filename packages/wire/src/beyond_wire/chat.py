@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from beyond_wire.chat_decode import ChatDecoder, decode_body
 from beyond_wire.chat_encode import encode, encode_prepared
-from beyond_wire.errors import EncodeError
+from beyond_wire.encoding import affinity_headers
 
 if TYPE_CHECKING:
     from beyond_wire.types import Caps, DialectName, ModelRequest
@@ -34,12 +34,7 @@ def headers(request: ModelRequest, caps: Caps) -> dict[str, str]:  # noqa: ARG00
 
     Raises `EncodeError` for a cache key that no header can hold: only printable ASCII can.
     """
-    key = request.cache_key
-    if not key or request.no_cache:
-        return {}
-    if not (key.isascii() and key.isprintable()):
-        raise EncodeError("cache_key", "not printable ASCII, so no header can hold it")
-    return dict.fromkeys(AFFINITY_HEADERS, key)
+    return affinity_headers(request, AFFINITY_HEADERS)
 
 
 def decoder() -> ChatDecoder:

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from beyond_wire.answering import AnswerBase
 from beyond_wire.chat_calls import OpenCalls
 from beyond_wire.chat_shapes import REASONING_FIELDS, CallPiece
 from beyond_wire.types import (
     ContentBlockStop,
-    MessageStart,
-    MessageStop,
     SignatureDelta,
     StopReason,
     TextDelta,
     ThinkingDelta,
-    TokenUsage,
-    usage_event,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 
     from beyond_wire.chat_shapes import Delta, Part
     from beyond_wire.types import StreamEvent
-    from beyond_wire.usage import UsageFacts
 
 STOPS: Mapping[str, StopReason] = {
     "stop": "end_turn",
@@ -43,24 +39,21 @@ STOPS: Mapping[str, StopReason] = {
 _FUNCTION_CALL_AT = -1  # an index of its own for the one call that `function_call` can hold
 
 
-class AnswerEvents:
+class AnswerEvents(AnswerBase):
     """The events of one answer: each method appends to `events` what its piece of the answer means.
 
     `done` says that the answer is complete, `stopped` that a finish reason was seen, `text` is the number of the open
     text block. Blocks get the next number as they open.
     """
 
-    __slots__ = ("_calls", "_facts", "_field", "_next", "_refused", "_started", "_stop", "_thought", "done", "text")
+    __slots__ = ("_calls", "_field", "_refused", "_stop", "_thought", "text")
 
     def __init__(self) -> None:
-        self.done = False
-        self._started = False
+        super().__init__()
         self.text: int | None = None
-        self._next = 0
         self._thought: int | None = None
         self._field = ""
         self._calls = OpenCalls(self._number)
-        self._facts: UsageFacts | None = None
         self._refused = False
         self._stop: tuple[StopReason, str | None] | None = None
 
@@ -71,22 +64,6 @@ class AnswerEvents:
     def stopped(self) -> bool:
         """Whether a finish reason was seen, without which an answer is unfinished."""
         return self._stop is not None
-
-    @property
-    def usage(self) -> TokenUsage:
-        """Usage known so far; a count nobody told is zero."""
-        return TokenUsage() if self._facts is None else self._facts.to_token_usage()
-
-    def start(self, events: list[StreamEvent]) -> None:
-        """Begin the answer, unless it has begun."""
-        if not self._started:
-            self._started = True
-            events.append(MessageStart())
-
-    def note_facts(self, facts: UsageFacts | None) -> None:
-        """Take newer counts; counts are cumulative, so for each the last known value stands."""
-        if facts is not None:
-            self._facts = facts.over(self._facts)
 
     def take(self, delta: Delta, events: list[StreamEvent]) -> None:
         """Add what a delta holds: reasoning, text, refusal and calls, in this order."""
@@ -124,8 +101,7 @@ class AnswerEvents:
         self._close_text(events)
         self._calls.close(events)
         reason, detail = ("refusal", None) if self._refused else self._stop or ("end_turn", None)
-        events += (usage_event(self.usage), MessageStop(stop_reason=reason, detail=detail))
-        self.done = True
+        self._complete(events, reason, detail)
 
     def _think(self, field: str, thought: str, events: list[StreamEvent]) -> None:
         self._close_text(events)
@@ -153,10 +129,6 @@ class AnswerEvents:
             events.append(SignatureDelta(index=self._thought, signature=self._field))
             events.append(ContentBlockStop(index=self._thought))
             self._thought = None
-
-    def _number(self) -> int:
-        self._next += 1
-        return self._next - 1
 
 
 def _joined(parts: list[Part]) -> str:

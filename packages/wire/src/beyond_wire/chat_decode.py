@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beyond_wire.accumulate import accumulate
+from beyond_wire.accumulate import turn_of
 from beyond_wire.chat_answer import AnswerEvents
 from beyond_wire.chat_read import DONE, chunk_facts, read_answer, read_chunk, read_text
 from beyond_wire.decoding import FramedDecoder
@@ -95,4 +95,4 @@ def decode_body(body: bytes) -> Turn:
         answer.end(choice.finish_reason, events)
     answer.note_facts(facts)
     answer.finish(events)
-    return accumulate(events)
+    return turn_of(events)

@@ -5,28 +5,17 @@ Providers refuse what they do not know, so a field is sent only where the reques
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from beyond_wire.chat_messages import wire_messages
-from beyond_wire.errors import EncodeError
+from beyond_wire.encoding import body_bytes, cache_fields
 from beyond_wire.history import prepare
-from beyond_wire.surrogates import clean_text, clean_value
-from beyond_wire.types import NamedTool, ToolUseBlock, tool_uses
+from beyond_wire.surrogates import clean_text
+from beyond_wire.types import NamedTool, tool_uses
 
 if TYPE_CHECKING:
+    from beyond_wire.encoding import Fields
     from beyond_wire.types import Caps, ModelRequest, ToolChoice, ToolDef
-
-_encode = msgspec.json.Encoder().encode
-
-Fields: TypeAlias = dict[str, Any]
-
-MAX_CACHE_KEY = 64
-"""Longest `prompt_cache_key`, in characters (wire contract, Chat)."""
-
-LONG_RETENTION = "24h"
-"""Value of `prompt_cache_retention` for a long cache (wire contract, Chat)."""
 
 
 def encode(request: ModelRequest, caps: Caps) -> bytes:
@@ -42,11 +31,7 @@ def encode_prepared(request: ModelRequest, caps: Caps, *, source: ModelRequest |
 
     `source` is the request before that, in whose places an `EncodeError` names the field; `request` itself by default.
     """
-    _check_numbers(request)
-    try:
-        return _encode(_body(request, caps))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _fault(source or request, error) from error
+    return body_bytes(_body, request, caps, source or request)
 
 
 def _body(request: ModelRequest, caps: Caps) -> Fields:
@@ -63,10 +48,7 @@ def _body(request: ModelRequest, caps: Caps) -> Fields:
         body["stream_options"] = {"include_usage": True}
     if request.temperature is not None and caps.temperature:
         body["temperature"] = request.temperature
-    if request.cache_key and not request.no_cache:
-        body["prompt_cache_key"] = request.cache_key[:MAX_CACHE_KEY]
-    if request.cache_long and caps.long_cache and not request.no_cache:
-        body["prompt_cache_retention"] = LONG_RETENTION
+    body |= cache_fields(request, caps)
     if request.tools or _has_calls(request):
         # An empty list beside calls of the past: some providers refuse a history with calls and no tools.
         body["tools"] = [_tool(tool) for tool in request.tools]
@@ -89,32 +71,3 @@ def _tool_choice(choice: ToolChoice) -> Fields | str:
     if isinstance(choice, NamedTool):
         return {"type": "function", "function": {"name": clean_text(choice.name)}}
     return choice
-
-
-def _check_numbers(request: ModelRequest) -> None:
-    if request.max_tokens < 0:
-        raise EncodeError("max_tokens", "below 0")
-    # NaN is not below infinity either; both would be encoded as null.
-    if request.temperature is not None and not abs(request.temperature) < float("inf"):
-        raise EncodeError("temperature", "not a finite number")
-
-
-def _fault(request: ModelRequest, error: Exception) -> EncodeError:
-    """Error that names the value which cannot be encoded, nearly always one of the two fields of any type."""
-    for at, tool in enumerate(request.tools):
-        if not _encodes(tool.input_schema):
-            return EncodeError(f"tools[{at}].input_schema", str(error))
-    for at, message in enumerate(request.messages):
-        for place, block in enumerate(message.content):
-            if isinstance(block, ToolUseBlock) and not _encodes(block.input):
-                return EncodeError(f"messages[{at}].content[{place}].input", str(error))
-    fields = [name for name in request.__struct_fields__ if not _encodes(getattr(request, name))]
-    return EncodeError(fields[0] if fields else "request", str(error))
-
-
-def _encodes(value: object) -> bool:
-    try:
-        _encode(clean_value(value))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return False
-    return True

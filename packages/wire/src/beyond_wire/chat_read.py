@@ -15,7 +15,7 @@ from beyond_wire.chat_shapes import Answer, Choice, Chunk, PlainChoice, TextChun
 from beyond_wire.envelope import Choice as EnvelopeChoice
 from beyond_wire.envelope import Envelope, decode_envelope
 from beyond_wire.errors import BodyInvalid, SseBadJson
-from beyond_wire.provider_errors import provider_error
+from beyond_wire.provider_errors import raise_provider_error, why
 from beyond_wire.usage import UsageFacts, openai_envelope_facts
 
 _T = TypeVar("_T")
@@ -40,7 +40,7 @@ def read_chunk(data: str) -> Chunk | None:
         chunk = _read_by_field(data, error)
     else:
         if chunk.error is not None or chunk.type is not None:
-            _raise_provider_error(data)
+            raise_provider_error(data)
     if chunk is not None and chunk.x_groq is not None and chunk.x_groq.error is not None:
         _raise_nested_error(chunk.x_groq.error)
     return chunk
@@ -67,14 +67,14 @@ def chunk_facts(chunk: Chunk) -> UsageFacts | None:
 
 def read_answer(body: bytes) -> tuple[WholeChoice, UsageFacts | None]:
     """First choice of a whole answer and its usage. Raises `ProviderError` or `BodyInvalid`."""
-    _raise_provider_error(body)
+    raise_provider_error(body)
     envelope = decode_envelope(body)
     if envelope is not None and envelope.x_groq is not None and envelope.x_groq.error is not None:
         _raise_nested_error(envelope.x_groq.error)
     try:
         answer = _answer.decode(body)
     except (ValueError, RecursionError) as error:
-        raise BodyInvalid(body, reason=_reason(error)) from error
+        raise BodyInvalid(body, reason=why(error)) from error
     for choice in answer.choices:
         if not choice.index:
             return choice, None if envelope is None else openai_envelope_facts(envelope)
@@ -90,11 +90,11 @@ def _read_by_field(data: str, misfit: Exception) -> Chunk | None:
         # No object: the decoder stopped at the first character, and whether the rest is JSON is not known yet.
         _decoded(_anything, data)
         return None
-    _raise_provider_error(data)
+    raise_provider_error(data)
     try:
         plain = _choices.decode(fields.get("choices", _NULL))
     except (ValueError, RecursionError):
-        raise SseBadJson(_reason(misfit)) from misfit
+        raise SseBadJson(why(misfit)) from misfit
     envelope = decode_envelope(data.encode()) or Envelope()
     usage = envelope.choices[0].usage if envelope.choices else None
     choices = None
@@ -112,18 +112,8 @@ def _decoded(decoder: msgspec.json.Decoder[_T], data: str) -> _T | None:
     except msgspec.ValidationError:
         return None
     except (ValueError, RecursionError) as error:
-        raise SseBadJson(_reason(error)) from error
-
-
-def _raise_provider_error(data: str | bytes) -> None:
-    fault = provider_error(data)
-    if fault is not None:
-        raise fault
+        raise SseBadJson(why(error)) from error
 
 
 def _raise_nested_error(error: object) -> None:
-    _raise_provider_error(msgspec.json.encode({"error": error}))
-
-
-def _reason(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    raise_provider_error(msgspec.json.encode({"error": error}))

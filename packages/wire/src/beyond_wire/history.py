@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from beyond_wire.encoding import culprit
 from beyond_wire.errors import EncodeError
 from beyond_wire.history_steps import (
     failed,
@@ -119,7 +120,7 @@ def _fit(
     try:
         messages = clean_messages(messages)
     except RecursionError as error:
-        raise EncodeError("messages", "a tool input is nested too deeply") from error
+        raise EncodeError(culprit(request), "nested too deeply") from error
     texts, messages = without_system(messages)
     messages = with_missing_results(without_orphans(messages))
     messages = with_plain_foreign(with_given_ids(messages, ids, request.model), request.model)
@@ -133,7 +134,7 @@ def _with_history(request: ModelRequest, texts: tuple[str, ...], messages: tuple
     try:
         tools = tuple([clean_tool(tool) for tool in request.tools])
     except RecursionError as error:
-        raise EncodeError("tools", "an input schema is nested too deeply") from error
+        raise EncodeError(culprit(request), "nested too deeply") from error
     changed: dict[str, Any] = {
         name: clean_text(value)
         for name in ("model", "system", "cache_key", "user_id")

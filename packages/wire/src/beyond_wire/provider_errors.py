@@ -74,3 +74,15 @@ def _seconds(value: object) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**9:
         return float(value)
     return None
+
+
+def raise_provider_error(data: bytes | str) -> None:
+    """Raise the `ProviderError` that `data` carries; return where it is no error object."""
+    fault = provider_error(data)
+    if fault is not None:
+        raise fault
+
+
+def why(error: Exception) -> str:
+    """Words for what the JSON reader refused."""
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)

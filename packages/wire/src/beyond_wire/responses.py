@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from beyond_wire.encoding import affinity_headers
 from beyond_wire.responses_decode import ResponsesDecoder, decode_body
 from beyond_wire.responses_encode import encode, encode_prepared
 
@@ -23,17 +24,16 @@ name: DialectName = "responses"
 path = "/v1/responses"
 """Path of the endpoint (wire contract, Responses)."""
 
+AFFINITY_HEADERS = ("session_id", "x-client-request-id")
+"""Headers that name the conversation, so that a router sends it where its cache is (wire contract, OpenAI headers)."""
+
 
 def headers(request: ModelRequest, caps: Caps) -> dict[str, str]:  # noqa: ARG001 - the same surface for each dialect
     """Headers of this request beyond content type and credentials, names in lower case.
 
-    They keep a conversation on one machine of the provider, where its prompt is cached. A key that no header can hold,
-    with characters other than printable ASCII, is left out.
+    Raises `EncodeError` for a cache key that no header can hold: only printable ASCII can.
     """
-    key = request.cache_key
-    if not key or request.no_cache or not (key.isascii() and key.isprintable()):
-        return {}
-    return {"session_id": key, "x-client-request-id": key}
+    return affinity_headers(request, AFFINITY_HEADERS)
 
 
 def decoder() -> ResponsesDecoder:

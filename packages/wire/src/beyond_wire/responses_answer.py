@@ -10,22 +10,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from beyond_wire.answering import AnswerBase
 from beyond_wire.responses_shapes import Call, Message, Reasoning
 from beyond_wire.tool_ids import pack
 from beyond_wire.types import (
     ContentBlockStop,
     InputJsonDelta,
     InputJsonFinal,
-    MessageStart,
-    MessageStop,
     SignatureDelta,
     StopReason,
     TextDelta,
     TextFinal,
     ThinkingDelta,
-    TokenUsage,
     ToolUseStart,
-    usage_event,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 
     from beyond_wire.responses_shapes import Item, Part
     from beyond_wire.types import StreamEvent
-    from beyond_wire.usage import UsageFacts
 
 Kind = Literal["text", "thinking", "call", "skipped"]
 
@@ -53,42 +49,23 @@ class OpenItem:
         self.in_summary = False
 
 
-class AnswerEvents:
+class AnswerEvents(AnswerBase):
     """The events of one answer: each method appends to `events` what its piece of the answer means.
 
     `done` says that the answer is complete, `open` holds the open items by the provider's index. Blocks get the next
     number as they open; an item of a kind that is skipped gets none.
     """
 
-    __slots__ = ("_called", "_facts", "_next", "_refused", "_started", "done", "open")
+    __slots__ = ("_called", "_refused", "open")
 
     def __init__(self) -> None:
-        self.done = False
+        super().__init__()
         self.open: dict[int, OpenItem] = {}
-        self._started = False
-        self._next = 0
         self._called = False
         self._refused = False
-        self._facts: UsageFacts | None = None
 
     def __repr__(self) -> str:
         return f"<AnswerEvents blocks={self._next} open={len(self.open)} done={self.done}>"
-
-    @property
-    def usage(self) -> TokenUsage:
-        """Usage known so far, input uncached and never below 0; a count nobody told is zero."""
-        return TokenUsage() if self._facts is None else self._facts.to_token_usage()
-
-    def start(self, events: list[StreamEvent]) -> None:
-        """Begin the answer, unless it has begun."""
-        if not self._started:
-            self._started = True
-            events.append(MessageStart())
-
-    def note_facts(self, facts: UsageFacts | None) -> None:
-        """Take newer counts; counts are cumulative, so for each the last known value stands."""
-        if facts is not None:
-            self._facts = facts.over(self._facts)
 
     def begin(self, at: int, item: Item | None, events: list[StreamEvent]) -> None:
         """Open an item at the provider's index `at`; None is one that is skipped."""
@@ -158,8 +135,7 @@ class AnswerEvents:
             stop = "refusal"
         elif self._called:
             stop = "tool_use"
-        events += (usage_event(self.usage), MessageStop(stop_reason=stop))
-        self.done = True
+        self._complete(events, stop)
 
     def _settle(self, opened: OpenItem, item: Item, events: list[StreamEvent]) -> None:
         index = opened.index
@@ -189,8 +165,7 @@ class AnswerEvents:
         return opened if opened.kind == kind else None
 
     def _open(self, at: int, kind: Kind) -> OpenItem:
-        opened = self.open[at] = OpenItem(kind, self._next)
-        self._next += 1
+        opened = self.open[at] = OpenItem(kind, self._number())
         return opened
 
     def _stop(self, at: int, events: list[StreamEvent]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beyond_wire.accumulate import accumulate
+from beyond_wire.accumulate import turn_of
 from beyond_wire.decoding import FramedDecoder
 from beyond_wire.envelope import Envelope
 from beyond_wire.errors import StreamTruncated
@@ -122,4 +122,4 @@ def decode_body(body: bytes) -> Turn:
         answer.complete(at, item, events)
     answer.note_facts(usage_from_body("openai", body))
     answer.finish(events, incomplete=reply.status == "incomplete", reason=incomplete_reason(reply))
-    return accumulate(events)
+    return turn_of(events)

@@ -5,25 +5,17 @@ Nothing is stored at the provider, so reasoning is asked for in encrypted form a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from beyond_wire.errors import EncodeError
+from beyond_wire.encoding import body_bytes, cache_fields
 from beyond_wire.history import prepare
 from beyond_wire.responses_items import input_items
-from beyond_wire.surrogates import clean_text, clean_value
-from beyond_wire.types import NamedTool, ToolUseBlock
+from beyond_wire.surrogates import clean_text
+from beyond_wire.types import NamedTool
 
 if TYPE_CHECKING:
+    from beyond_wire.encoding import Fields
     from beyond_wire.types import Caps, ModelRequest, ToolChoice, ToolDef
-
-_encode = msgspec.json.Encoder().encode
-
-Fields: TypeAlias = dict[str, Any]
-
-MAX_CACHE_KEY_CHARACTERS = 64
-"""Longest `prompt_cache_key` (wire contract, Chat, and OpenAI's API reference)."""
 
 
 def encode(request: ModelRequest, caps: Caps) -> bytes:
@@ -39,11 +31,7 @@ def encode_prepared(request: ModelRequest, caps: Caps, *, source: ModelRequest |
 
     `source` is the request before that, in whose places an `EncodeError` names the field; `request` itself by default.
     """
-    _check_numbers(request)
-    try:
-        return _encode(_body(request, caps))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _fault(source or request, error) from error
+    return body_bytes(_body, request, caps, source or request)
 
 
 def _body(request: ModelRequest, caps: Caps) -> Fields:
@@ -63,11 +51,7 @@ def _body(request: ModelRequest, caps: Caps) -> Fields:
         body["temperature"] = request.temperature
     if request.service_tier is not None:
         body["service_tier"] = request.service_tier
-    if request.cache_key and not request.no_cache:
-        body["prompt_cache_key"] = request.cache_key[:MAX_CACHE_KEY_CHARACTERS]
-    if request.cache_long and caps.long_cache and not request.no_cache:
-        body["prompt_cache_retention"] = "24h"
-    return body | _reasoning_fields(request, caps)
+    return body | cache_fields(request, caps) | _reasoning_fields(request, caps)
 
 
 def _reasoning_fields(request: ModelRequest, caps: Caps) -> Fields:
@@ -98,45 +82,3 @@ def _tool_choice(choice: ToolChoice) -> str | Fields:
     if isinstance(choice, NamedTool):
         return {"type": "function", "name": clean_text(choice.name)}
     return choice
-
-
-def _check_numbers(request: ModelRequest) -> None:
-    if request.max_tokens < 0:
-        raise EncodeError("max_tokens", "below 0")
-    # NaN is not below infinity either; both would be encoded as null.
-    if request.temperature is not None and not abs(request.temperature) < float("inf"):
-        raise EncodeError("temperature", "not a finite number")
-
-
-def _fault(request: ModelRequest, error: Exception) -> EncodeError:
-    """Error that names the value which cannot be encoded, nearly always one of the two fields of any type."""
-    for at, tool in enumerate(request.tools):
-        if not _encodes(tool.input_schema):
-            return EncodeError(f"tools[{at}].input_schema", str(error))
-    for at, message in enumerate(request.messages):
-        for place, block in enumerate(message.content):
-            if isinstance(block, ToolUseBlock) and not _encodes(block.input):
-                return EncodeError(f"messages[{at}].content[{place}].input", str(error))
-    for name in _UNCLEANED:
-        if not _encodes(getattr(request, name), as_sent=True):
-            return EncodeError(name, str(error))
-    return EncodeError("request", str(error))
-
-
-def _encodes(value: object, *, as_sent: bool = False) -> bool:
-    try:
-        _encode(value if as_sent else clean_value(value))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return False
-    return True
-
-
-_UNCLEANED = (
-    "temperature",
-    "service_tier",
-    "reasoning_effort",
-    "reasoning_summary",
-    "tool_choice",
-    "max_tokens",
-    "stream",
-)

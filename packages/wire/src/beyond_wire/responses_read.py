@@ -14,7 +14,7 @@ import msgspec
 
 from beyond_wire.envelope import Envelope, Inner, decode_envelope, decode_usage
 from beyond_wire.errors import BodyInvalid, ProviderError, SseBadJson
-from beyond_wire.provider_errors import provider_error
+from beyond_wire.provider_errors import provider_error, raise_provider_error, why
 from beyond_wire.responses_shapes import Answer, Details, Event, Item, Reasoning, Reply
 from beyond_wire.usage import UsageFacts, openai_envelope_facts
 
@@ -41,7 +41,7 @@ def read_event(data: str) -> Event | Envelope | None:
     except (ValueError, RecursionError) as error:
         return _read_other(data, error)
     if event.error is not None:
-        _raise_provider_error(data)
+        raise_provider_error(data)
     return event
 
 
@@ -64,7 +64,7 @@ def read_streamed_item(raw: msgspec.Raw) -> Item | None:
     try:
         return read_item(raw)
     except (ValueError, RecursionError) as error:
-        raise SseBadJson(_reason(error)) from error
+        raise SseBadJson(why(error)) from error
 
 
 def read_answer(body: bytes) -> tuple[Answer, list[Item | None]]:
@@ -73,12 +73,12 @@ def read_answer(body: bytes) -> tuple[Answer, list[Item | None]]:
         answer = _answer.decode(body)
         if answer.status == "failed":
             raise failure(answer)
-        _raise_provider_error(body)
+        raise_provider_error(body)
         if answer.status in _ANSWERED:
             return answer, [read_item(raw) for raw in answer.output]
     except (ValueError, RecursionError) as error:
-        _raise_provider_error(body)
-        raise BodyInvalid(body, reason=_reason(error)) from error
+        raise_provider_error(body)
+        raise BodyInvalid(body, reason=why(error)) from error
     raise BodyInvalid(body, reason="a response that is not complete")
 
 
@@ -116,25 +116,15 @@ def _read_other(data: str, misfit: Exception) -> Envelope | None:
     try:
         _raw.decode(data)
     except (ValueError, RecursionError) as error:
-        raise SseBadJson(_reason(error)) from error
-    _raise_provider_error(data)
+        raise SseBadJson(why(error)) from error
+    raise_provider_error(data)
     try:
         known = _kind.decode(data).type in _EVENTS
     except (ValueError, RecursionError):
         return None  # JSON, but no object
     if known:
-        raise SseBadJson(_reason(misfit)) from misfit
+        raise SseBadJson(why(misfit)) from misfit
     return decode_envelope(data.encode())
-
-
-def _raise_provider_error(data: str | bytes) -> None:
-    fault = provider_error(data)
-    if fault is not None:
-        raise fault
-
-
-def _reason(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 # Tuples: a kind or a status on the wire may be unhashable.

@@ -11,6 +11,7 @@ MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 _CR = 0x0D  # as a number: `in` with a bytes operand raises and clears an exception first, ten times the cost
 _BOM = b"\xef\xbb\xbf"
+_NEVER = "\n\n"  # no event begins with a blank line
 _KEPT_FIELDS = (b"data:", b"event:")
 _SHORTEST_KNOWN = len(b"event:")  # so many bytes tell whether a line is one of those
 _FIELD_BYTES = len(b"event: \n")  # what an unfinished line may hold besides its value
@@ -177,13 +178,14 @@ class SseParser:
             self._each_line(block, events)
             return
         last = parts.pop()
+        name, head, size = "", _NEVER, len(_NEVER)
         for part in parts:
-            if part[:6] == "data: " and "\n" not in part:
-                events.append(SseEvent(data=part[6:]))
-                continue
-            name, _, data = part.partition("\n")
-            if name[:7] == "event: " and data[:6] == "data: " and "\n" not in data:
-                events.append(SseEvent(event=name[7:], data=data[6:]))
+            # Nearly every event begins as the one before it did.
+            if part[:size] != head:
+                name, head, size = _opening(part)
+            data = part[size:]
+            if "\n" not in data and head != _NEVER:
+                events.append(SseEvent(event=name, data=data))
             else:
                 self._each_line(part.encode() + b"\n\n", events)
         if last:
@@ -215,6 +217,17 @@ class SseParser:
             self._data.clear()
             events.append(SseEvent(event=self._event.decode(errors="replace"), data=_text(data)))
         self._event = b""
+
+
+def _opening(part: str) -> tuple[str, str, int]:
+    """Name of an event, all that stands before its data, and the length of that: `_NEVER` where lines need a look."""
+    if part.startswith("data: "):
+        return "", "data: ", 6
+    line = part.partition("\n")[0]
+    if line.startswith("event: ") and part.startswith("data: ", len(line) + 1):
+        head = line + "\ndata: "
+        return line[7:], head, len(head)
+    return "", _NEVER, len(_NEVER)
 
 
 def _text(data: bytes) -> str:

@@ -366,6 +366,13 @@ class Dialect(Protocol):
         """
         ...
 
+    def encode_prepared(self, request: ModelRequest, caps: Caps, *, source: ModelRequest | None = None) -> bytes:
+        """Body of a request that has been through `prepare` or a `Preparer`; its history is not looked at again.
+
+        `source` is the request before that, in whose places an `EncodeError` names the field; `request` by default.
+        """
+        ...
+
     def decoder(self) -> StreamDecoder:
         """Return a new decoder for one streamed answer."""
         ...

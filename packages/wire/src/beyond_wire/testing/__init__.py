@@ -1,1 +1,1 @@
-"""Test support that ships with the package: ways to cut bytes, and streams with the facts they must give."""
+"""Test support that ships with the package: ways to cut bytes, recorded answers and requests, rules of dialects."""

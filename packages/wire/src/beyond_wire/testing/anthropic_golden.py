@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from beyond_wire.caps import caps_for
-from beyond_wire.testing.fixture import Fields
-from beyond_wire.types import Caps, ImageSource, Message, ModelRequest, TextBlock, ToolDef
+from beyond_wire.testing.recorded import RecordedRequest
+from beyond_wire.types import ImageSource, Message, ModelRequest, TextBlock, ToolDef
+
+if TYPE_CHECKING:
+    from beyond_wire.testing.fixture import Fields
 
 OLD = "claude-3-5-haiku-20241022"
 """Model that does not think."""
@@ -40,16 +43,6 @@ NOW = ToolDef(name="now", description="Tell the time.", input_schema={"type": "o
 NOW_SENT: Fields = {"name": "now", "description": "Tell the time.", "input_schema": {"type": "object"}}
 
 
-class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and what must be sent for it: the body in the order of its keys, and the betas."""
-
-    name: str
-    request: ModelRequest
-    caps: Caps
-    body: Fields
-    betas: str | None = None
-
-
 def golden(
     name: str,
     messages: tuple[Message, ...],
@@ -60,11 +53,11 @@ def golden(
     sent: Fields | None = None,
     betas: str | None = None,
     **options: Any,
-) -> Golden:
+) -> RecordedRequest:
     """Return a request of `messages` with `options`; `caps` changes the model's row, `sent` is what follows them."""
     options.setdefault("max_tokens", 4_000)
     request = ModelRequest(model=model, messages=messages, **options)
-    return Golden(
+    return RecordedRequest(
         name=name,
         request=request,
         caps=msgspec.structs.replace(caps_for(model), **(caps or {})),
@@ -75,7 +68,7 @@ def golden(
             "messages": messages_sent,
             **(sent or {}),
         },
-        betas=betas,
+        headers={"anthropic-version": "2023-06-01", **({} if betas is None else {"anthropic-beta": betas})},
     )
 
 
@@ -101,7 +94,7 @@ def says(*content: Fields) -> Fields:
 
 def option(
     name: str, *, sent: Fields | None = None, mark: Fields | None = None, betas: str | None = None, **options: Any
-) -> Golden:
+) -> RecordedRequest:
     """Return a request of one short message, whose breakpoint is `mark`."""
     hi = (Message(role="user", content=(TextBlock(text="Hi"),)),)
     return golden(name, hi, [asks(words("Hi") | (MARK if mark is None else mark))], sent=sent, betas=betas, **options)

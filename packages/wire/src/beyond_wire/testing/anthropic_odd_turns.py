@@ -8,7 +8,6 @@ from beyond_wire.testing.anthropic_turn_parts import (
     HELLO,
     HELLO_BLOCK,
     HELLO_SAID,
-    RecordedTurn,
     answer,
     close,
     delta,
@@ -18,6 +17,7 @@ from beyond_wire.testing.anthropic_turn_parts import (
     turn,
 )
 from beyond_wire.testing.fixture import DONE, Fields, named, sse
+from beyond_wire.testing.recorded import RecordedTurn
 from beyond_wire.types import MessageStart, StopReason, TokenUsage
 
 _ALL_USAGE: Fields = {

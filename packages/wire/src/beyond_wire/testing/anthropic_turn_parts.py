@@ -8,6 +8,7 @@ import msgspec
 
 from beyond_wire.testing.anthropic_streams import CLAUDE, OPEN, start, text
 from beyond_wire.testing.fixture import Event, Fields, named, sse
+from beyond_wire.testing.recorded import RecordedTurn
 from beyond_wire.types import (
     ContentBlockStop,
     InputJsonDelta,
@@ -20,20 +21,6 @@ from beyond_wire.types import (
     ToolUseStart,
     usage_event,
 )
-
-
-class RecordedTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """One streamed answer and what it means.
-
-    `fault` is the code of the error it ends in, None for a clean end. `body` is the same answer as a whole body, where
-    there is one.
-    """
-
-    name: str
-    stream: bytes
-    events: tuple[StreamEvent, ...]
-    fault: str | None = None
-    body: bytes | None = None
 
 
 def block(index: int, **fields: Any) -> Event:

@@ -11,7 +11,6 @@ from beyond_wire.testing.anthropic_turn_parts import (
     HELLO,
     HELLO_BLOCK,
     HELLO_SAID,
-    RecordedTurn,
     answer,
     block,
     call,
@@ -36,6 +35,7 @@ from beyond_wire.types import (
 
 if TYPE_CHECKING:
     from beyond_wire.testing.fixture import Fields
+    from beyond_wire.testing.recorded import RecordedTurn
 
 _THOUGHT = (
     block(0, type="thinking", thinking="", signature=""),

@@ -21,7 +21,7 @@ from beyond_wire.testing.chat_turn_parts import (
 from beyond_wire.types import ContentBlockStop, InputJsonDelta, TextDelta, ToolUseStart
 
 if TYPE_CHECKING:
-    from beyond_wire.testing.anthropic_turn_parts import RecordedTurn
+    from beyond_wire.testing.recorded import RecordedTurn
 
 _WEATHER = called(0, "call_a", "weather", '{"city": "Os', 'lo"}')
 _WEATHER_CALL = call("call_a", "weather", '{"city": "Oslo"}')

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from beyond_wire.caps import caps_for
-from beyond_wire.testing.fixture import Fields
+from beyond_wire.testing.recorded import RecordedRequest
 from beyond_wire.types import (
     Caps,
     ImageSource,
@@ -17,6 +15,9 @@ from beyond_wire.types import (
     ToolResultBlock,
     ToolUseBlock,
 )
+
+if TYPE_CHECKING:
+    from beyond_wire.testing.fixture import Fields
 
 PLAIN = "kimi-k2"
 SEEING = "openai/gpt-4o"
@@ -42,15 +43,6 @@ PNG_SENT: Fields = {"type": "image_url", "image_url": {"url": "data:image/png;ba
 JPEG_SENT: Fields = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/4AAQ"}}
 
 
-class GoldenRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and the body it is, as an object whose keys are in the order of the bytes."""
-
-    name: str
-    request: ModelRequest
-    caps: Caps
-    body: Fields
-
-
 def golden(
     name: str,
     messages: tuple[Message, ...],
@@ -62,7 +54,7 @@ def golden(
     effort: str | None = None,
     options: Fields | None = None,
     **fields: Any,
-) -> GoldenRequest:
+) -> RecordedRequest:
     """Return a request of `fields`; `options` is what the body holds behind the stream options."""
     request = ModelRequest(model=model, messages=messages, max_tokens=1_000, **fields)
     streamed: Fields = (
@@ -70,7 +62,9 @@ def golden(
     )
     asked = {} if effort is None else {"reasoning_effort": effort}
     body = {"model": model, "messages": sent, limit: 1_000, **asked, **streamed, **(options or {})}
-    return GoldenRequest(name=name, request=request, caps=caps or caps_for(model), body=body)
+    key = "" if request.no_cache else request.cache_key
+    headers = {"session_id": key, "x-client-request-id": key, "x-session-affinity": key} if key else {}
+    return RecordedRequest(name=name, request=request, caps=caps or caps_for(model), body=body, headers=headers)
 
 
 def used(id_: str, name: str = "weather", **arguments: Any) -> ToolUseBlock:

@@ -7,7 +7,6 @@ from beyond_wire.testing.chat_turn_parts import (
     HELLO_SAID,
     OPEN,
     USAGE,
-    RecordedTurn,
     answer,
     called,
     chunk,
@@ -18,6 +17,7 @@ from beyond_wire.testing.chat_turn_parts import (
     turn,
 )
 from beyond_wire.testing.fixture import DONE, Fields, chat_usage, named, sse
+from beyond_wire.testing.recorded import RecordedTurn
 from beyond_wire.types import MessageStart, TextDelta, TokenUsage, ToolUseStart
 
 _NOTHING = TokenUsage()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from beyond_wire.caps import caps_for
@@ -12,7 +14,6 @@ from beyond_wire.testing.chat_golden import (
     THINKER,
     WEATHER,
     WEATHER_SENT,
-    GoldenRequest,
     calls_sent,
     golden,
     result,
@@ -32,7 +33,10 @@ from beyond_wire.types import (
     user,
 )
 
-THINKING_REQUESTS: tuple[GoldenRequest, ...] = (
+if TYPE_CHECKING:
+    from beyond_wire.testing.recorded import RecordedRequest
+
+THINKING_REQUESTS: tuple[RecordedRequest, ...] = (
     *(
         golden(
             f"reasoning-replayed-as-{field}",
@@ -147,7 +151,7 @@ THINKING_REQUESTS: tuple[GoldenRequest, ...] = (
 )
 """Reasoning replayed and asked for."""
 
-OPTION_REQUESTS: tuple[GoldenRequest, ...] = (
+OPTION_REQUESTS: tuple[RecordedRequest, ...] = (
     golden("temperature", (user("Hi"),), [HI_SENT], temperature=0.0, options={"temperature": 0.0}),
     golden(
         "cache",

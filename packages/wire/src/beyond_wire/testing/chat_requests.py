@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from beyond_wire.testing.chat_golden import (
     HI_SENT,
     JPEG,
@@ -16,7 +18,6 @@ from beyond_wire.testing.chat_golden import (
     TIME_SENT,
     WEATHER,
     WEATHER_SENT,
-    GoldenRequest,
     calls_sent,
     golden,
     result,
@@ -38,7 +39,10 @@ from beyond_wire.types import (
     user_with_images,
 )
 
-TEXT_REQUESTS: tuple[GoldenRequest, ...] = (
+if TYPE_CHECKING:
+    from beyond_wire.testing.recorded import RecordedRequest
+
+TEXT_REQUESTS: tuple[RecordedRequest, ...] = (
     golden("one-message", (user("Hi"),), [HI_SENT]),
     golden("not-streamed", (user("Hi"),), [HI_SENT], stream=False),
     golden("system", (user("Hi"),), [{"role": "system", "content": "Be brief."}, HI_SENT], system="Be brief."),
@@ -113,7 +117,7 @@ TEXT_REQUESTS: tuple[GoldenRequest, ...] = (
 )
 """Texts and roles."""
 
-IMAGE_REQUESTS: tuple[GoldenRequest, ...] = (
+IMAGE_REQUESTS: tuple[RecordedRequest, ...] = (
     golden(
         "text-and-images",
         (user_with_images("Look", [PNG, JPEG]),),
@@ -184,7 +188,7 @@ IMAGE_REQUESTS: tuple[GoldenRequest, ...] = (
 )
 """Images of users and of tools."""
 
-CALL_REQUESTS: tuple[GoldenRequest, ...] = (
+CALL_REQUESTS: tuple[RecordedRequest, ...] = (
     golden("tools", (user("Hi"),), [HI_SENT], tools=(WEATHER, TIME), options={"tools": [WEATHER_SENT, TIME_SENT]}),
     golden(
         "parallel-calls",
@@ -303,7 +307,7 @@ CALL_REQUESTS: tuple[GoldenRequest, ...] = (
 )
 """Tools, calls and results."""
 
-GOLDEN: tuple[GoldenRequest, ...] = (
+REQUESTS: tuple[RecordedRequest, ...] = (
     *TEXT_REQUESTS,
     *IMAGE_REQUESTS,
     *CALL_REQUESTS,

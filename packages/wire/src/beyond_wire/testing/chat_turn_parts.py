@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from beyond_wire.testing.anthropic_turn_parts import RecordedTurn, called, said
+from beyond_wire.testing.anthropic_turn_parts import called, said
 from beyond_wire.testing.fixture import DONE, Event, Fields, chat_usage, sse
+from beyond_wire.testing.recorded import RecordedTurn
 from beyond_wire.types import (
     ContentBlockStop,
     MessageStart,
@@ -26,7 +27,6 @@ __all__ = [
     "HELLO",
     "HELLO_SAID",
     "OPEN",
-    "RecordedTurn",
     "answer",
     "call",
     "called",

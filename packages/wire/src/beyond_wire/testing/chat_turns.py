@@ -25,7 +25,7 @@ from beyond_wire.testing.chat_turn_parts import (
 from beyond_wire.types import ThinkingDelta
 
 if TYPE_CHECKING:
-    from beyond_wire.testing.anthropic_turn_parts import RecordedTurn
+    from beyond_wire.testing.recorded import RecordedTurn
 
 _WEATHER_CALL = call("call_a", "weather", '{"city": "Oslo"}')
 

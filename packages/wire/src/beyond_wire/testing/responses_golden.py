@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from beyond_wire.caps import caps_for
-from beyond_wire.testing.fixture import Fields
-from beyond_wire.types import Caps, ImageSource, Message, ModelRequest, TextBlock, ToolDef
+from beyond_wire.testing.recorded import RecordedRequest
+from beyond_wire.types import ImageSource, Message, ModelRequest, TextBlock, ToolDef
+
+if TYPE_CHECKING:
+    from beyond_wire.testing.fixture import Fields
 
 PLAIN = "gpt-4o"
 """Model that does not think."""
@@ -42,16 +45,6 @@ NOW_SENT: Fields = {
 }
 
 
-class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and what must be sent for it: the body in the order of its keys, and the headers."""
-
-    name: str
-    request: ModelRequest
-    caps: Caps
-    body: Fields
-    headers: dict[str, str] = {}
-
-
 def golden(
     name: str,
     messages: tuple[Message, ...],
@@ -62,11 +55,11 @@ def golden(
     sent: Fields | None = None,
     headers: dict[str, str] | None = None,
     **options: Any,
-) -> Golden:
+) -> RecordedRequest:
     """Return a request of `messages` with `options`; `caps` changes the model's row, `sent` is what follows them."""
     options.setdefault("max_tokens", 4_000)
     request = ModelRequest(model=model, messages=messages, **options)
-    return Golden(
+    return RecordedRequest(
         name=name,
         request=request,
         caps=msgspec.structs.replace(caps_for(model), **(caps or {})),
@@ -115,7 +108,7 @@ def output(call_id: str, content: str | list[Fields]) -> Fields:
     return {"type": "function_call_output", "call_id": call_id, "output": content}
 
 
-def option(name: str, *, system_sent: tuple[Fields, ...] = (), **options: Any) -> Golden:
+def option(name: str, *, system_sent: tuple[Fields, ...] = (), **options: Any) -> RecordedRequest:
     """Return a request of one short message."""
     return golden(
         name, (Message(role="user", content=(TextBlock(text="Hi"),)),), [*system_sent, asks(words("Hi"))], **options

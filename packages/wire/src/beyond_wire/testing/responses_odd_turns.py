@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from beyond_wire.testing.fixture import DONE, Fields, responses_usage
+from beyond_wire.testing.recorded import RecordedTurn
 from beyond_wire.testing.responses_turn_parts import (
     CREATED,
     HELLO,
     HELLO_ITEM,
     HELLO_SAID,
     USAGE,
-    RecordedTurn,
     added,
     arguments,
     arguments_done,

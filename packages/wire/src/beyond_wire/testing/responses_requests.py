@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from beyond_wire.testing.responses_golden import PLAIN, PNG, PNG_SENT, Golden, asks, called, golden, output, says, words
+from beyond_wire.testing.responses_golden import PLAIN, PNG, PNG_SENT, asks, called, golden, output, says, words
 from beyond_wire.testing.responses_options import OPTIONS
 from beyond_wire.types import (
     ImageBlock,
@@ -25,6 +25,7 @@ from beyond_wire.types import (
 
 if TYPE_CHECKING:
     from beyond_wire.testing.fixture import Fields
+    from beyond_wire.testing.recorded import RecordedRequest
 
 _GO = user("Go")
 _GO_SENT = asks(words("Go"))
@@ -288,7 +289,7 @@ _STORED_HISTORIES = (
     ),
 )
 
-REQUESTS: tuple[Golden, ...] = (
+REQUESTS: tuple[RecordedRequest, ...] = (
     *_TEXT_HISTORIES,
     *_THINKING_HISTORIES,
     *_TOOL_HISTORIES,

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from beyond_wire.testing.fixture import Fields, named, responses_usage, sse
+from beyond_wire.testing.recorded import RecordedTurn
 from beyond_wire.types import (
     ContentBlockStop,
     InputJsonDelta,
@@ -28,21 +29,6 @@ GPT5 = "gpt-5.1-2025-11-13"
 USAGE = responses_usage(37, 11, cached=5, reasoning=2)
 COUNTED = TokenUsage(input_tokens=32, output_tokens=11, cache_read_tokens=5, reasoning_tokens=2)
 """What `USAGE` counts."""
-
-
-class RecordedTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """One streamed answer and what it means.
-
-    `fault` is the code of the error it ends in, None for a clean end. `body` is the same answer as a whole body, where
-    there is one. `odd` says that the vendor's own types refuse it.
-    """
-
-    name: str
-    stream: bytes
-    events: tuple[StreamEvent, ...]
-    fault: str | None = None
-    body: bytes | None = None
-    odd: bool = False
 
 
 def part(text: str, kind: str = "output_text") -> Fields:

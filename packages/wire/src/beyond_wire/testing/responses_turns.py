@@ -9,7 +9,6 @@ from beyond_wire.testing.responses_turn_parts import (
     HELLO,
     HELLO_ITEM,
     HELLO_SAID,
-    RecordedTurn,
     added,
     arguments,
     arguments_done,
@@ -39,6 +38,7 @@ from beyond_wire.types import (
 
 if TYPE_CHECKING:
     from beyond_wire.testing.fixture import Fields
+    from beyond_wire.testing.recorded import RecordedTurn
 
 _SEALED: Fields = {"encrypted_content": "gAAAAABo/+=\\u0041\u2028", "status": "completed"}
 _HIDDEN = reasoning(**_SEALED)
