@@ -11,12 +11,12 @@ READY := .venv/.ready
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(READY): requirements/bootstrap.txt requirements/dev.txt packages/wire/pyproject.toml packages/agent-core/pyproject.toml packages/gateway/pyproject.toml
+$(READY): requirements/bootstrap.txt requirements/dev.txt packages/wire/pyproject.toml packages/agent-core/pyproject.toml packages/agent/pyproject.toml packages/gateway/pyproject.toml
 	@echo "setting up .venv (once; about half a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/bootstrap.txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e packages/wire -e packages/agent-core -e packages/gateway
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e packages/wire -e packages/agent-core -e packages/agent -e packages/gateway
 	@touch $@
 
 demo: $(READY) ## start the gateway with embedded providers, drive it with both stock SDKs, print what happened
