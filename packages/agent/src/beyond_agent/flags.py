@@ -1,0 +1,243 @@
+"""The settings as flags: one table that parsing, `--help`, variables and file keys all come from.
+
+argparse does the parsing, with abbreviations off: it costs two milliseconds of start, and reads argv as people expect.
+Contract: agent contract, run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Final, NamedTuple, NoReturn
+
+from beyond_agent import flags_kinds as kinds
+from beyond_agent.errors import UsageError
+from beyond_agent.flags_kinds import SWITCHED, Kind, many
+from beyond_agent.options import Options
+
+
+class Flag(NamedTuple):
+    """One setting. `variable` and `in_file` say where else it is read from; `only` is the one command that has it."""
+
+    name: str
+    kind: Kind
+    help: str
+    short: str | None = None
+    variable: str | None = None
+    repeatable: bool = False
+    layered: bool = True
+    only: str | None = None
+    also: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name in a file."""
+        return self.name.removeprefix("--").replace("-", "_")
+
+    @property
+    def field(self) -> str:
+        """Its name in `Options`."""
+        return "continue_" if self.key == "continue" else self.key
+
+    @property
+    def environment(self) -> str:
+        """The variable it is read from."""
+        return self.variable or f"AI_AGENT_{self.key.upper()}"
+
+
+def _once(name: str, help_text: str, kind: Kind = SWITCHED, **more: Any) -> Flag:
+    """Return a flag that chooses something for one command only: no variable, no file."""
+    return Flag(name, kind, help_text, layered=False, **more)
+
+
+GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
+    "model": (
+        Flag("--model", kinds.TEXT, "id of the model that answers", variable="AI_AGENT_MODEL"),
+        Flag("--gateway-url", kinds.TEXT, "base URL of the gateway, with or without a provider's prefix",
+             variable="AI_GATEWAY_URL"),
+        Flag("--key", kinds.TEXT, "virtual key for the gateway; other users of this machine can see it here, so "
+             "prefer the variable", variable="AI_AGENT_KEY"),
+        Flag("--direct", SWITCHED, "ask the provider at AI_BASE_URL with AI_API_KEY, past any gateway",
+             variable="AI_DIRECT"),
+        Flag("--dialect", kinds.DIALECT, "wire format, where the model's own is not right"),
+        Flag("--thinking", kinds.COUNT, "budget for thinking, in tokens"),
+        Flag("--reasoning-effort", kinds.EFFORT, "how hard the model thinks; medium where it can",
+             variable="AI_AGENT_REASONING_EFFORT"),
+        Flag("--max-tokens", kinds.COUNT, "most tokens of one answer"),
+        Flag("--temperature", kinds.NUMBER_FROM_0, "sampling temperature"),
+        Flag("--cache-long", SWITCHED, "keep the prompt cached for an hour where the provider can"),
+        Flag("--block-images", SWITCHED, "send no images"),
+    ),
+    "budgets": (
+        Flag("--max-steps", kinds.COUNT, "most model turns of a run", variable="AI_AGENT_MAX_STEPS"),
+        Flag("--max-tokens-total", kinds.COUNT, "most tokens of a run, prompt and cache included"),
+        Flag("--max-seconds", kinds.SECONDS, "longest time of a run"),
+        Flag("--max-cost", kinds.AMOUNT, "most money of a run; needs --prices"),
+        Flag("--prices", kinds.PRICES, "prices of a million tokens"),
+    ),
+    "prompt": (
+        Flag("--system-prompt", kinds.ANY_TEXT, "replaces the built-in instructions; @FILE reads them"),
+        Flag("--append-system-prompt", many(kinds.TEXT), "adds to them; @FILE reads it", repeatable=True),
+        Flag("--trust-project", SWITCHED, "read the project's own prompt, skills, templates and settings, this time",
+             short="-a"),
+        Flag("--no-skills", SWITCHED, "load no skills"),
+        Flag("--no-prompt-templates", SWITCHED, "load no prompt templates"),
+        Flag("--no-context-files", SWITCHED, "load no AGENTS.md"),
+        Flag("--skill", many(kinds.PATH), "a further skill, or folder of them", repeatable=True),
+        Flag("--prompt-template", many(kinds.PATH), "a further prompt template, or folder of them", repeatable=True),
+    ),
+    "tools": (
+        Flag("--tools", kinds.NAMES, "only these", short="-t"),
+        Flag("--exclude-tools", kinds.NAMES, "all but these"),
+        Flag("--no-tools", SWITCHED, "none"),
+        Flag("--sequential-tools", SWITCHED, "one call at a time"),
+        Flag("--bash-timeout-ms", kinds.MILLIS, "longest time of a command, unless the model asks for another",
+             variable="AI_AGENT_BASH_TIMEOUT_MS"),
+        Flag("--bash-shell-path", kinds.PATH, "the shell that runs commands"),
+    ),
+    "policy": (
+        Flag("--deny-tool", many(kinds.TEXT), "a tool that may not run", repeatable=True),
+        Flag("--deny-bash-pattern", many(kinds.TEXT), "a text that no command may contain, in any case",
+             repeatable=True),
+        Flag("--deny-path", many(kinds.TEXT), "a glob of paths that no tool may name", repeatable=True),
+        Flag("--approve", kinds.APPROVE, "which calls wait for a person's yes"),
+        Flag("--approve-timeout-ms", kinds.MILLIS, "longest wait for it; no answer is a no"),
+    ),
+    "long sessions and faults": (
+        Flag("--context-window", kinds.COUNT, "the model's window, in tokens, where the table is wrong"),
+        Flag("--compaction-reserve-tokens", kinds.COUNT, "room kept free in it"),
+        Flag("--compaction-keep-recent-tokens", kinds.COUNT, "tokens of history that a compaction leaves as they are"),
+        Flag("--no-compaction", SWITCHED, "never make the history smaller before it must be"),
+        Flag("--retry-max-retries", kinds.COUNT_FROM_0, "further attempts at a model call that failed"),
+        Flag("--retry-base-delay-ms", kinds.MILLIS, "wait before the first of them; doubles each time"),
+        Flag("--no-retry", SWITCHED, "make none"),
+        Flag("--event-idle-timeout-ms", kinds.MILLIS, "longest silence of the model before it counts as stalled"),
+    ),
+    "session": (
+        _once("--session", "go on with this session", kinds.TEXT._replace(metavar="PATH_OR_ID")),
+        _once("--continue", "go on with the newest session of this directory", short="-c"),
+        _once("--session-id", "go on with the session of exactly this id, or begin it", kinds.TEXT),
+        _once("--fork", "go on with a copy of this session", kinds.TEXT._replace(metavar="PATH_OR_ID")),
+        Flag("--session-dir", kinds.PATH, "where sessions are kept", variable="AI_AGENT_SESSION_DIR"),
+        Flag("--session-file", kinds.PATH, "keep one session, in this file", variable="AI_AGENT_SESSION_FILE",
+             only="serve"),
+        _once("--name", "title of the session", kinds.TEXT, short="-n"),
+        _once("--takeover", "take the session from a process that has it open"),
+        _once("--no-session", "write nothing to disk", also="--no-session-persistence"),
+    ),
+    "input and output": (
+        _once("--no-stdin", "leave standard input alone", only="run"),
+        _once("--json", "print one event a line", only="run"),
+        _once("--final", "print the last answer only", only="run"),
+        _once("--plain", "no colour and no live display", only="run"),
+        _once("--output-schema", "answer with JSON of this schema, given here or in a file",
+              kinds.TEXT._replace(metavar="JSON_OR_PATH"), only="run"),
+        _once("--output-description", "what that JSON is, for the model", kinds.TEXT, only="run"),
+    ),
+    "serving": (
+        Flag("--listen-uds", kinds.PATH, "listen on this Unix socket instead of standard input", only="serve"),
+        Flag("--replay-bytes", kinds.COUNT, "bytes of frames kept for a client that comes back", only="serve"),
+        Flag("--session-idle-timeout", kinds.SECONDS_FROM_0, "time until a session without a client is unloaded; "
+             "0 for never", only="serve"),
+        Flag("--drain-grace", kinds.SECONDS_FROM_0, "time that runs get to end by themselves at a stop", only="serve"),
+    ),
+}  # fmt: skip
+"""The flags in the order of `--help`."""
+
+FLAGS: Final = tuple(flag for group in GROUPS.values() for flag in group)
+EXCLUSIVE: Final = (
+    ("--session", "--continue", "--session-id", "--fork"),
+    ("--json", "--final"),
+    ("--no-tools", "--tools"),
+    ("--thinking", "--reasoning-effort"),
+)
+"""Flags of which one may be given at most."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one-line faults that are raised."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def parser_for(command: str, usage: str, describe: str) -> argparse.ArgumentParser:
+    """Return the parser of `run` or `serve`; what is not given is not in its namespace."""
+    parser = _Parser(
+        prog=f"beyond-ai-agent {command}",
+        usage=usage,
+        description=describe,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    defaults = Options()
+    for title, flags in GROUPS.items():
+        had = [flag for flag in flags if flag.only in (None, command)]
+        group = parser.add_argument_group(title) if had else parser
+        for flag in had:
+            _add(group, flag, getattr(defaults, flag.field), command)
+    return parser
+
+
+def _add(group: Any, flag: Flag, default: object, command: str) -> None:
+    names = [name for name in (flag.short, flag.name, flag.also) if name is not None]
+    if flag.kind is SWITCHED:
+        group.add_argument(*names, dest=flag.field, action="store_true", help=flag.help)
+        return
+    notes = [] if flag.variable is None else [flag.variable]
+    if flag.key == "max_steps" and command == "serve":
+        default = None
+    if default not in (None, ()):
+        notes.append(f"default {default}")
+    action = "append" if flag.repeatable else "store"
+    text = flag.help + (f" ({', '.join(notes)})" if notes else "")
+    group.add_argument(*names, dest=flag.field, action=action, metavar=flag.kind.metavar, help=text.replace("%", "%%"))
+
+
+def given_on(argv: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """Return the values of the flags that are on `argv`, and the rest as `task`. Raises UsageError."""
+    _refuse_twice_chosen(argv)
+    raw = vars(parser.parse_args(argv))
+    values: dict[str, Any] = {}
+    for flag in FLAGS:
+        if flag.field not in raw:
+            continue
+        told = raw.pop(flag.field)
+        if flag.kind is SWITCHED:
+            values[flag.field] = True
+        elif flag.repeatable:
+            values[flag.field] = tuple(each for text in told for each in read_text(flag, text, flag.name))
+        else:
+            values[flag.field] = read_text(flag, told, flag.name)
+    return raw | values
+
+
+def read_text(flag: Flag, text: str, source: str) -> Any:
+    """Return the value of a setting in a text. Raises UsageError naming `source`."""
+    try:
+        return flag.kind.text(text)
+    except ValueError:
+        raise UsageError(f"{source}: must be {flag.kind.expected}, not {_shown(flag, text)}") from None
+
+
+def read_value(flag: Flag, value: object, source: str) -> Any:
+    """Return the value of a setting in a file. Raises UsageError naming `source`."""
+    try:
+        return flag.kind.value(value)
+    except ValueError:
+        raise UsageError(f"{source}: must be {flag.kind.expected}, not {_shown(flag, value)}") from None
+
+
+def _shown(flag: Flag, value: object) -> str:
+    # A key that was refused may still be one.
+    return "what was given" if flag.key == "key" else repr(value)[:80]
+
+
+def _refuse_twice_chosen(argv: list[str]) -> None:
+    ahead = argv[: argv.index("--")] if "--" in argv else argv
+    names = {flag.short: flag.name for flag in FLAGS if flag.short}
+    there = {names.get(word, word.partition("=")[0]) for word in ahead}
+    for group in EXCLUSIVE:
+        both = [name for name in group if name in there]
+        if len(both) > 1:
+            raise UsageError(f"give one of {', '.join(group)}: {' and '.join(both)} exclude each other")

@@ -1,0 +1,79 @@
+"""Which endpoint answers, with whose key: the gateway, or a provider itself where that was asked for.
+
+In gateway mode a provider's key is never read, so it cannot get anywhere. Contract: agent contract, model routing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from beyond_agent.errors import UsageError
+from beyond_wire.caps import UNKNOWN, caps_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from beyond_agent.options import Options
+    from beyond_wire.types import Caps
+
+NO_KEY: Final = "no gateway key: pass --key or set AI_AGENT_KEY"
+"""Exact text (agent contract, model routing)."""
+SECRET_VARIABLES: Final = ("AI_AGENT_KEY", "AI_API_KEY")
+"""Variables that no child of a tool inherits (agent contract, model routing)."""
+_LOOPBACK: Final = frozenset({"localhost", "::1"})
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where requests go. `key` never shows."""
+
+    base_url: str
+    key: str
+    direct: bool
+
+    def __repr__(self) -> str:
+        return f"<Route {'direct' if self.direct else 'gateway'}>"
+
+
+def route(options: Options, environ: Mapping[str, str], *, chosen: bool) -> Route:
+    """Return where requests go; `chosen` says that a gateway was named by a flag, a variable or a file.
+
+    Raises UsageError where no key is there.
+    """
+    base = environ.get("AI_BASE_URL", "")
+    if options.direct or (base and not chosen):
+        if not base:
+            raise UsageError("--direct: needs AI_BASE_URL, the base URL of an OpenAI or Anthropic endpoint")
+        key = environ.get("AI_API_KEY", "")
+        if not key and not _is_loopback(base):
+            raise UsageError("no provider key: set AI_API_KEY, or ask a gateway by AI_GATEWAY_URL and AI_AGENT_KEY")
+        return Route(base_url=base, key=key, direct=True)
+    if not options.key:
+        raise UsageError(NO_KEY)
+    return Route(base_url=options.gateway_url, key=options.key, direct=False)
+
+
+def abilities(model: str, options: Options) -> Caps:
+    """Return what a model can do: the table's row with what the settings state about it."""
+    told: dict[str, Any] = dict(options.models.get(model, {}))
+    if options.context_window is not None:
+        told["context_window"] = options.context_window
+    if options.dialect is not None:
+        told["dialect"] = options.dialect
+    if "context_window" in told:
+        told["window"] = told.pop("context_window")
+    return msgspec.structs.replace(caps_for(model), **told)
+
+
+def is_known(model: str, options: Options) -> bool:
+    """Whether anything is known of a model; of others the least is assumed."""
+    row = msgspec.structs.replace(caps_for(model), dialect=UNKNOWN.dialect)
+    return model in options.models or row != UNKNOWN
+
+
+def _is_loopback(url: str) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - only direct mode without a key asks
+
+    host = urlsplit(url).hostname or ""
+    return host in _LOOPBACK or host.startswith("127.")

@@ -1,0 +1,7 @@
+"""The protocol: JSON lines over stdio or a Unix socket, for programs that drive an agent.
+
+- `frames` and `commands` are what is written and read, as types; `schema` publishes them
+- `numbered` gives a session's frames their numbers and holds them for who comes back; `outbox` is one connection's
+- `live` is a session in this process with its run; `hub` has all of them; `approvals` asks before a call
+- `connection` reads commands, `handlers` answers them; `stdio` and `socket` are the two transports
+"""

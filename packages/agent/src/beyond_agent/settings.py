@@ -1,0 +1,103 @@
+"""The settings of a command, out of their layers: flag, variable, the project's file, the own file, built-in.
+
+A project's file counts only where the project is trusted: it can name another gateway, which would get the key.
+Contract: agent contract, commands and places.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from beyond_agent.errors import UsageError
+from beyond_agent.flags import FLAGS, read_text, read_value
+from beyond_agent.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+MODEL_KEYS: Final = ("context_window", "max_output", "dialect", "vision", "thinking")
+"""Abilities of a model that a file may state (agent contract, model routing)."""
+_THINKING: Final = ("none", "budget", "adaptive", "effort")
+_DIALECTS: Final = ("anthropic", "chat", "responses")
+
+
+def settle(command: str, given: dict[str, Any], environ: Mapping[str, str], files: Sequence[Path]) -> Options:
+    """Return the settings of `command`; `files` from the weakest to the strongest, those missing are passed over.
+
+    Raises UsageError for an unknown key, a value of the wrong kind, or settings that exclude each other.
+    """
+    values: dict[str, Any] = {"max_steps": None} if command == "serve" else {}
+    models: dict[str, dict[str, Any]] = {}
+    for file in files:
+        values |= _from_file(file, command, models)
+    for flag in FLAGS:
+        if flag.layered and flag.only in (None, command) and flag.environment in environ:
+            text = environ[flag.environment]
+            if text:
+                values[flag.field] = read_text(flag, text, flag.environment)
+    options = Options(**(values | given), models=models)
+    if options.max_cost is not None and options.prices is None:
+        raise UsageError("--max-cost: needs --prices IN,OUT, the prices of a million tokens")
+    return options
+
+
+def _from_file(file: Path, command: str, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    try:
+        text = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    import tomllib  # noqa: PLC0415 - most starts read no file
+
+    try:
+        table = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: is no TOML: {error}") from None
+    known = {flag.key: flag for flag in FLAGS if flag.layered}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "models":
+            _add_models(models, value, file)
+        elif key not in known:
+            raise UsageError(f"{file}: {key}: there is no such setting{_nearest(key, known)}")
+        elif known[key].only in (None, command):
+            values[known[key].field] = read_value(known[key], value, f"{file}: {key}")
+    return values
+
+
+def _add_models(models: dict[str, dict[str, Any]], table: Any, file: Path) -> None:
+    if not isinstance(table, dict):
+        raise UsageError(f'{file}: models: must be tables, as [models."my-model"]')
+    for name, row in cast("dict[str, Any]", table).items():
+        where = f'{file}: models."{name}"'
+        if not isinstance(row, dict):
+            raise UsageError(f"{where}: must be a table")
+        for key, value in cast("dict[str, Any]", row).items():
+            fault = _fault_of(key, value)
+            if fault:
+                raise UsageError(f"{where}.{key}: {fault}")
+        models[name] = models.get(name, {}) | cast("dict[str, Any]", row)
+
+
+def _fault_of(key: str, value: object) -> str:
+    """Return what is wrong with one ability of a model, nothing where it is right."""
+    match key:
+        case "context_window" | "max_output":
+            right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+            return "" if right else f"must be a whole number of at least 1, not {value!r}"
+        case "vision":
+            return "" if isinstance(value, bool) else f"must be true or false, not {value!r}"
+        case "dialect" | "thinking":
+            words = _DIALECTS if key == "dialect" else _THINKING
+            return "" if value in words else f"must be one of {', '.join(words)}, not {value!r}"
+        case _:
+            return f"there is no such setting; there are {', '.join(MODEL_KEYS)}"
+
+
+def _nearest(key: str, known: Mapping[str, object]) -> str:
+    import difflib  # noqa: PLC0415 - only where something is wrong
+
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
