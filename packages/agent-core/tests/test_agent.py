@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beyond_agent_core.agent import Agent
+from beyond_agent_core.compaction import Unchanged
+from beyond_agent_core.compaction_plan import CompactionSettings
 from beyond_agent_core.control import Control
 from beyond_agent_core.dispatch import AT_ONCE
+from beyond_agent_core.dispatch_locks import WriteLocks
 from beyond_agent_core.errors import ConfigError, ExecutionFailed, InvalidInput, RunFault, SessionBusy
-from beyond_agent_core.events import AgentEnd, AgentEvent, Streamed, ToolEnd, ToolProgress
+from beyond_agent_core.events import AgentEnd, AgentEvent, Compacted, Streamed, ToolEnd, ToolProgress
 from beyond_agent_core.limits import Limits
 from beyond_agent_core.session import Session
 from beyond_agent_core.testing import ScriptedTransport, assert_fit, assert_grammar, calls, says
 from beyond_agent_core.tools import ToolContext, ToolOutput, tool
-from beyond_wire.types import TextDelta, ToolResultBlock
+from beyond_wire.types import TextBlock, TextDelta, ToolResultBlock, assistant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -358,9 +361,132 @@ def test_events_can_be_iterated_and_left() -> None:
     asyncio.run(scenario())
 
 
-def test_a_bad_setting_is_refused_when_the_agent_is_made() -> None:
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("transport", object(), "must have a method stream"),
+        ("model", "", "must name one"),
+        ("max_tokens", 0, "must be above 0"),
+        ("thinking", -1, "must be above 0"),
+        ("tool_timeout", 0, "must be above 0"),
+        ("progress_interval", float("nan"), "must be above 0"),
+        ("progress_bytes", 0, "must be above 0"),
+        ("max_result_bytes", 199, "must be at least 200"),
+        ("max_turn_bytes", 0, "must be at least 200"),
+        ("reasoning_effort", "huge", "must be one of minimal, low, medium, high, xhigh"),
+        ("temperature", -0.1, "must be 0 or above"),
+        ("limits", {"max_steps": 3}, "must be of type Limits"),
+        ("hooks", print, "must be of type Hooks"),
+        ("write_locks", {}, "must be of type WriteLocks"),
+        ("compaction", True, "must be of type CompactionSettings"),
+        ("caps", {}, "must be of type Caps"),
+    ],
+)
+def test_a_bad_setting_is_refused_when_the_agent_is_made(field: str, value: object, text: str) -> None:
     """Not at the first turn, and by its name."""
-    with pytest.raises(ConfigError, match="max_tokens: must be above 0"):
-        Agent(ScriptedTransport([]), model="m", max_tokens=0)
-    with pytest.raises(ConfigError, match="model: must name one"):
-        Agent(ScriptedTransport([]), model="")
+    settings: dict[str, Any] = {"transport": ScriptedTransport([]), "model": "m"} | {field: value}
+    with pytest.raises(ConfigError) as told:
+        Agent(settings.pop("transport"), **settings)
+    assert (told.value.field, str(told.value)) == (field, f"{field}: {text}")
+
+
+def test_what_an_agent_is_told_is_in_its_requests() -> None:
+    """The system text may be a function, asked once a turn, also where the turn takes several attempts."""
+    asked = 0
+
+    def system() -> str:
+        nonlocal asked
+        asked += 1
+        return f"turn {asked}"
+
+    script = [RunFault(code="http_status", message="503", transient=True), calls(("read", {"path": "a"})), says("x")]
+    _, _, _, model = play(
+        script, read, system=system, reasoning_effort="low", cache_long=True, block_images=True, cache_key="k"
+    )
+    assert [request.system for request in model.requests] == ["turn 1", "turn 1", "turn 2"]
+    told = {(one.reasoning_effort, one.cache_long, one.block_images, one.cache_key) for one in model.requests}
+    assert told == {("low", True, True, "k")}
+    _, _, _, model = play([says("x")], system="always")
+    assert model.requests[0].system == "always"
+
+
+def test_a_tool_that_was_taken_away_is_unknown() -> None:
+    """From the turn on in which the model no longer has it."""
+    control = Control()
+
+    @tool
+    def drop() -> str:
+        """Take read away."""
+        control.set_tools(["drop"])
+        return "dropped"
+
+    script = [calls(("drop", {}), ("read", {"path": "a"})), calls(("read", {"path": "b"})), says("x")]
+    _, _, session, _ = play(script, read, drop, control=control)
+    assert results(session) == [("dropped", False), ("content of a", False), ("unknown tool: read", True)]
+
+
+def test_a_tool_knows_what_the_model_sees() -> None:
+    """Also after a switch of models."""
+    control, seen = Control(), list[bool]()
+
+    @tool
+    def look(context: ToolContext) -> str:
+        """Look."""
+        seen.append(context.vision)
+        control.switch_model("unknown-model")
+        return "looked"
+
+    play([calls(("look", {})), calls(("look", {})), says("x")], look, control=control)
+    assert seen == [True, False]
+
+
+def test_two_agents_that_share_their_locks_lose_no_edit() -> None:
+    """Both edit one path in one process, each in threads of its own."""
+    numbers, locks = {"a": 0}, WriteLocks()
+
+    def add(path: str) -> str:
+        """Add one, slowly."""
+        before = numbers[path]
+        time.sleep(0.002)
+        numbers[path] = before + 1
+        return "ok"
+
+    adding = tool(write_target=lambda given: str(given["path"]))(add)
+
+    async def scenario() -> None:
+        agents = [
+            Agent(
+                ScriptedTransport([calls(*[("add", {"path": "a"})] * 5), says("x")]),
+                model="m",
+                tools=[adding],
+                write_locks=locks,
+            )
+            for _ in range(4)
+        ]
+        await asyncio.gather(*(agent.run(Session(), "go") for agent in agents))
+
+    asyncio.run(scenario())
+    assert numbers == {"a": 20}
+
+
+def test_a_session_is_compacted_by_hand() -> None:
+    """Its history becomes a summary and what was last said; one that is small stays, and one that runs is busy."""
+
+    async def scenario() -> None:
+        model = ScriptedTransport([says("what has been done")])
+        agent = Agent(model, model="m", compaction=CompactionSettings(keep_recent=10))
+        session, events = Session(), list[AgentEvent]()
+        assert isinstance(await agent.compact(session), Unchanged)
+        for number in range(6):
+            session.user(f"question {number} " + "x" * 400)
+            session.push(assistant([TextBlock(text=f"answer {number} " + "y" * 400)]))
+        done = await agent.compact(session, "mind the answers", on_event=events.append)
+        assert isinstance(done, Compacted)
+        assert [type(event).__name__ for event in events] == ["CompactionStart", "Compacted"]
+        assert "mind the answers" in str(model.requests[0].messages)
+        assert len(session.messages) < 6
+        session.take()
+        with pytest.raises(SessionBusy):
+            await agent.compact(session)
+
+    asyncio.run(scenario())

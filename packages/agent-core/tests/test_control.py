@@ -46,18 +46,22 @@ def test_a_push_that_fails_leaves_the_message_in_its_lane() -> None:
 
 
 def test_a_cancel_is_for_one_run_and_drops_nothing() -> None:
-    """Twice is once; a next run begins without it; queued messages stay."""
+    """Without a run it is nothing; twice is once; a next run begins without it; queued messages stay."""
     control = Control()
     calls: list[int] = []
     control.changed = lambda: calls.append(1)
     control.follow_up("x")
     control.cancel()
+    assert not control.cancelled
+    control.begin()
+    control.cancel()
     control.cancel()
     assert control.cancelled
+    control.finish()
     control.begin()
     assert not control.cancelled
     assert control.pending().follow_ups == 1
-    assert len(calls) == 3
+    assert len(calls) == 4
 
 
 def test_a_bad_mode_is_named() -> None:

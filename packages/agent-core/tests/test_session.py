@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beyond_agent_core.errors import SessionBusy, SessionInvalid
-from beyond_agent_core.session import Session
+from beyond_agent_core.session import Provenance, Session
 from beyond_agent_core.testing import says
 from beyond_wire.types import ImageSource, TokenUsage
 
@@ -57,3 +57,16 @@ def test_a_second_run_is_refused_and_the_first_goes_on() -> None:
         session.take()
     session.release()
     session.take()
+
+
+def test_a_compaction_replaces_messages_and_keeps_totals() -> None:
+    """What it cost is added, the size of the next prompt is unknown, and where it came from survives JSON."""
+    session = Session()
+    session.user("one")
+    session.commit(says("seen").message, TokenUsage(input_tokens=3, output_tokens=7))
+    summary = says("short").message
+    known = Provenance(summary="short", first_kept=2, read_files=("a",), failures=1, broken_for="m")
+    session.compact([summary], known, TokenUsage(input_tokens=10))
+    assert (session.messages, session.steps, session.input_tokens, session.output_tokens) == ((summary,), 1, 13, 7)
+    assert (session.last_input_tokens, session.last_output_tokens, session.last_usage_message_count) == (0, 0, 0)
+    assert Session.decode(session.encode()).compaction == known

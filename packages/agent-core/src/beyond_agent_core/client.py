@@ -1,213 +1,171 @@
-"""The model seam over HTTP: one POST an attempt, the answer's events as they come, failure by its kind.
+"""The transport over HTTP: one attempt, one request, its answer as events while it comes.
 
-Asyncio streams and h11 for the heads, without an HTTP client library: from the start of a process to the first byte of
-a request that is 57 ms instead of 149 (agent-core contract, shape). Framing and decoding are `beyond_wire`'s. One
-connection an attempt: what has failed is never reused. This is the only file of the package that opens a socket.
+Framing, encoding and decoding are `beyond_wire`'s; this is addresses, credentials and the life of a connection.
 """
 
 from __future__ import annotations
 
-import asyncio
-import ssl
+import inspect
+import os
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
+from msgspec.structs import replace
+
+from beyond_agent_core.client_faults import failure, not_a_stream, refused, retry_after_s, without_key
+from beyond_agent_core.client_headers import VALUE, checked, is_stream, request_headers
+from beyond_agent_core.client_pool import ConnectionPool
+from beyond_agent_core.client_target import parse_base
 from beyond_agent_core.errors import ConfigError, RunFault
 from beyond_agent_core.transport import TransportFailed
 from beyond_wire.caps import caps_for
-from beyond_wire.classify import is_overflow, is_quota
-from beyond_wire.dialects import dialect_for
-from beyond_wire.provider_errors import provider_error
+from beyond_wire.dialects import DIALECTS
+from beyond_wire.errors import ProviderError, WireError
+from beyond_wire.types import MessageStop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from ssl import SSLContext
+    from types import TracebackType
 
-    import h11
+    from beyond_agent_core.client_http1 import Connection
+    from beyond_wire.types import Caps, DialectName, ModelRequest, StreamDecoder, StreamEvent
 
-    from beyond_wire.types import Dialect, ModelRequest, StreamEvent
+__all__ = ["Credentials", "HttpTransport", "retry_after_s"]
+
+Credentials: TypeAlias = "Callable[[], str | Awaitable[str]]"
+"""Gives the key for one request; asked each time, so that a key may be short-lived."""
 
 CONNECT_S: Final = 10.0
+"""Seconds to a connection, name look-up and handshakes included (agent-core contract, failure and retry)."""
 BYTE_IDLE_S: Final = 600.0
-"""Seconds to connect, and between two reads (agent-core contract, failure and retry)."""
-READ_BYTES: Final = 64 * 1024
-ERROR_BYTES: Final = 64 * 1024
-"""Bytes of an error's body that are read; `SHOWN` characters of it are told."""
-SHOWN: Final = 4_000
-TRANSIENT: Final = frozenset({408, 409, 429, 500, 502, 503, 504, 524, 529})
-"""Statuses that may go away by themselves (agent-core contract, failure and retry)."""
+"""Seconds without a byte of the answer (agent-core contract, failure and retry)."""
+MAX_ERROR_BYTES: Final = 65_536
+"""Most that is read of the body of an error."""
 
 
 class HttpTransport:
-    """Asks a gateway, or a provider, at `base_url`. `credentials` gives the key, and is asked for every request.
+    """Asks models at `base_url`, a gateway or a provider itself. A user part of the URL is neither used nor shown.
 
-    `headers` are sent last and win. Keys are in no error and no repr. Raises ConfigError for an address without http.
+    `direct` says that it is the provider, where Anthropic wants its key in `x-api-key`. `dialect` names the format for
+    all models, by default each model's own, and `caps` says what a model can do. `headers` come last and win. `tls`
+    replaces what the system trusts, and must verify. Proxies are those of `environ`. Raises `ConfigError`, naming the
+    field, for what cannot be used.
     """
 
     def __init__(
         self,
         base_url: str,
-        credentials: Callable[[], str],
+        credentials: Credentials,
         *,
+        direct: bool = False,
+        dialect: DialectName | None = None,
+        caps: Callable[[str], Caps] = caps_for,
         headers: Mapping[str, str] | None = None,
-        tls: ssl.SSLContext | None = None,
+        pool: ConnectionPool | None = None,
+        tls: SSLContext | None = None,
+        environ: Mapping[str, str] | None = None,
+        connect_s: float = CONNECT_S,
+        byte_idle_s: float = BYTE_IDLE_S,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("base_url", "must be http://host or https://host")
-        self._host = parts.hostname
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._authority = parts.netloc.rpartition("@")[2]
-        self._base = parts.path.rstrip("/").removesuffix("/v1")
-        self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+        self._origin, self._prefix = parse_base(base_url, os.environ if environ is None else environ)
+        # A context that checks names cannot be one that verifies nothing: `ssl` refuses the two together.
+        if tls is not None and not tls.check_hostname:
+            raise ConfigError("tls", "must verify the server and its name")
+        for field, seconds in (("connect_s", connect_s), ("byte_idle_s", byte_idle_s)):
+            if not seconds > 0:
+                raise ConfigError(field, "must be above 0")
+        self._extra = checked(headers or {})
         self._credentials = credentials
-        self._headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self._direct = direct
+        self._dialect: DialectName | None = dialect
+        self._caps = caps
+        self._own_pool = pool is None
+        self._pool = ConnectionPool() if pool is None else pool
+        self._tls = tls
+        self._connect_s = connect_s
+        self._byte_idle_s = byte_idle_s
 
     def __repr__(self) -> str:
-        return f"<HttpTransport {self._authority}{self._base}>"
+        return f"<HttpTransport {self._origin.scheme}://{self._origin.authority}{self._prefix} idle={self._pool.idle}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close idle connections, unless the pool is shared: then they are its owner's."""
+        if self._own_pool:
+            self._pool.close()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
-        """Yield the events of one answer. Raises TransportFailed, or a WireError of the bytes that came."""
-        import h11  # noqa: PLC0415 - whoever brings a transport of their own does not pay for it
+        """Yield the events of the answer as they come. Closing the iterator closes the connection.
 
-        dialect, caps = dialect_for(request.model), caps_for(request.model)
-        body = dialect.encode(request, caps)
-        head = self._head(dialect, dialect.headers(request, caps), len(body))
-        reader, writer = await self._connect()
-        wire = h11.Connection(h11.CLIENT)
-        started = False
+        One attempt is made, always for a streamed answer. Raises `TransportFailed`, `EncodeError` for a request that
+        cannot be sent, or the `WireError` of what came.
+        """
+        caps = self._caps(request.model)
+        if self._dialect is not None:
+            caps = caps.spoken(self._dialect)
+        dialect = DIALECTS[caps.dialect]
+        body = dialect.encode(request if request.stream else replace(request, stream=True), caps)
+        key = await self._key()
+        named = "x-api-key" if self._direct and dialect.name == "anthropic" else "authorization"
+        fixed = request_headers(self._origin, len(body), credential=(named, key))
+        headers = list({**fixed, **dialect.headers(request, caps), **self._extra}.items())
+        connection = await self._pool.take(self._origin, self._tls, self._connect_s)
         try:
-            writer.write(_sent(wire, head, body))
-            answer = _Answer(reader, wire)
-            await self._accepted(answer)
-            decoder = dialect.decoder()
-            async for piece in answer.pieces():
-                for event in decoder.feed(piece):
-                    started = True
+            target = self._origin.target(self._prefix + dialect.path)
+            status, fields = await connection.ask(target, headers, body, byte_idle_s=self._byte_idle_s)
+            if not (status == 200 and is_stream(fields)):
+                fault = await _fault(connection, status, fields, key)
+                raise TransportFailed(fault)
+            decoder, done = dialect.decoder(), False
+            while not done:
+                piece = await connection.piece()
+                events, wrong = _decoded(decoder, piece, key)
+                for event in events:
                     yield event
-            for event in decoder.finish():
-                yield event
-        except (OSError, TimeoutError, h11.RemoteProtocolError) as error:
-            code = "stream_truncated" if started else "connect_failed"
-            message = f"transport error: {type(error).__name__}"
-            raise TransportFailed(RunFault(code=code, message=message, transient=True, started=started)) from None
+                if wrong is not None:
+                    raise wrong
+                done = piece is None or (bool(events) and isinstance(events[-1], MessageStop))
+            await connection.settle()
         finally:
-            writer.transport.abort()
+            self._pool.give_back(connection)
 
-    def _head(self, dialect: Dialect, dialect_headers: Mapping[str, str], length: int) -> h11.Request:
-        import h11  # noqa: PLC0415 - as above
-
-        fields = {
-            "host": self._authority,
-            "authorization": f"Bearer {self._credentials()}",
-            "content-type": "application/json",
-            "accept": "text/event-stream",
-            "accept-encoding": "identity",
-            "content-length": str(length),
-            "user-agent": "beyond-ai-agent-core",
-            **dialect_headers,
-            **self._headers,
-        }
-        return h11.Request(method="POST", target=self._base + dialect.path, headers=list(fields.items()))
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _key(self) -> str:
         try:
-            async with asyncio.timeout(CONNECT_S):
-                return await asyncio.open_connection(
-                    self._host, self._port, ssl=self._tls, server_hostname=self._host if self._tls else None
-                )
-        except (OSError, TimeoutError) as error:
-            message = f"transport error: cannot connect to {self._authority}: {type(error).__name__}"
-            raise TransportFailed(RunFault(code="connect_failed", message=message, transient=True)) from None
-
-    async def _accepted(self, answer: _Answer) -> None:
-        """Read the head of the answer; raise for everything that is no stream of events."""
-        await answer.read_head()
-        if answer.status == 200 and answer.headers.get("content-type", "").startswith("text/event-stream"):
-            return
-        text = (await answer.text(ERROR_BYTES)).strip()
-        if answer.status == 200:
-            message = f"expected an event stream, got: {text[:200]}"
-            raise TransportFailed(RunFault(code="bad_frame", message=message))
-        raise TransportFailed(_refused(answer.status, answer.headers, text))
+            given = self._credentials()
+            key = await given if inspect.isawaitable(given) else given
+        except Exception as error:  # noqa: BLE001 - whatever keeps the key from us; its text may hold the key
+            raise _no_key(f"the credentials failed with {type(error).__name__}") from None
+        if not VALUE.fullmatch(key):
+            raise _no_key("the key is empty or has characters that no header can hold")
+        return key
 
 
-class _Answer:
-    """One response: its head, then its body in pieces."""
-
-    def __init__(self, reader: asyncio.StreamReader, wire: h11.Connection) -> None:
-        self._reader = reader
-        self._wire = wire
-        self.status = 0
-        self.headers: dict[str, str] = {}
-
-    async def read_head(self) -> None:
-        import h11  # noqa: PLC0415 - as above
-
-        while not isinstance(event := await self._next(), h11.Response):
-            if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-                raise ConnectionResetError
-        self.status = event.status_code
-        self.headers = {name.decode().lower(): value.decode("latin-1") for name, value in event.headers}
-
-    async def pieces(self) -> AsyncGenerator[bytes]:
-        import h11  # noqa: PLC0415 - as above
-
-        while True:
-            event = await self._next()
-            if isinstance(event, h11.Data):
-                yield bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                return
-
-    async def text(self, most: int) -> str:
-        parts: list[bytes] = []
-        async for piece in self.pieces():
-            parts.append(piece)
-            if sum(map(len, parts)) >= most:
-                break
-        return b"".join(parts).decode("utf-8", "replace")[:most]
-
-    async def _next(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
-        import h11  # noqa: PLC0415 - as above
-
-        while (event := self._wire.next_event()) is h11.NEED_DATA:
-            async with asyncio.timeout(BYTE_IDLE_S):
-                self._wire.receive_data(await self._reader.read(READ_BYTES))
-        return event
+async def _fault(connection: Connection, status: int, fields: dict[str, str], key: str) -> RunFault:
+    body = await connection.start_of_body(MAX_ERROR_BYTES)
+    if not 200 <= status < 300:
+        return refused(status, fields, body, key=key, now=datetime.now(UTC))
+    encoding = fields.get("content-encoding", "").strip()
+    fault = not_a_stream(fields.get("content-type", ""), "" if encoding == "identity" else encoding, body, key=key)
+    return replace(fault, status=status)
 
 
-def _sent(wire: h11.Connection, head: h11.Request, body: bytes) -> bytes:
-    import h11  # noqa: PLC0415 - as above
-
-    parts = (wire.send(head), wire.send(h11.Data(data=body)), wire.send(h11.EndOfMessage()))
-    return b"".join(part for part in parts if part)
-
-
-def _refused(status: int, headers: Mapping[str, str], text: str) -> RunFault:
-    """Return what an answer that is no success is to the loop."""
-    shown = text if len(text) <= SHOWN else text[:SHOWN] + "… [truncated]"
-    message = f"gateway returned {status}: {shown}"
-    told = provider_error(text)
-    kind, code = (told.type, told.provider_code) if told is not None else (None, None)
-    if status == 401:
-        return RunFault(code="unauthorized", message=f"the key was refused, check it: {message}", status=status)
-    if is_overflow(status, kind, text):
-        return RunFault(code="context_overflow", message=message, status=status)
-    if is_quota(kind, text, code):
-        return RunFault(code="quota", message=message, status=status)
-    wait = retry_after_s(headers.get("retry-after", ""), datetime.now(UTC))
-    return RunFault(code="http_status", message=message, transient=status in TRANSIENT, status=status, retry_after=wait)
-
-
-def retry_after_s(value: str, now: datetime) -> float | None:
-    """Return Retry-After in seconds: a number, or a date, of which the past is 0 (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value)
+def _decoded(decoder: StreamDecoder, piece: bytes | None, key: str) -> tuple[Sequence[StreamEvent], WireError | None]:
+    """Return the events of a piece of the body, None being its end, and the fault behind them."""
     try:
-        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        return (decoder.finish() if piece is None else decoder.feed(piece)), None
+    except ProviderError as fault:
+        return fault.events, without_key(fault, key)
+    except WireError as fault:
+        return fault.events, fault
+
+
+def _no_key(text: str) -> TransportFailed:
+    return TransportFailed(RunFault(code="unauthorized", message=failure(text)))

@@ -48,6 +48,7 @@ class Control:
         self._steers: deque[Queued] = deque()
         self._follow_ups: deque[Queued] = deque()
         self._modes = (steers, follow_ups)
+        self._running = False
         self._cancelled = False
         self._stop = False
         self._model: tuple[str, int | None] | None = None
@@ -66,8 +67,10 @@ class Control:
         self._queue(self._follow_ups, Queued(text, tuple(images)))
 
     def cancel(self) -> None:
-        """End the run now; what is queued stays queued. Twice is once."""
-        self._set("_cancelled")
+        """End the run now; what is queued stays queued. Twice is once, and without a run it does nothing."""
+        with self._lock:
+            self._cancelled = self._running
+        self.changed()
 
     def request_stop(self) -> None:
         """End the run before its next model call."""
@@ -122,7 +125,13 @@ class Control:
     def begin(self) -> None:
         """Forget what was asked of an earlier run; queued messages stay."""
         with self._lock:
+            self._running = True
             self._cancelled = self._stop = self._abort_retry = False
+
+    def finish(self) -> None:
+        """Forget that a stop was asked for: the run has ended."""
+        with self._lock:
+            self._running = self._stop = False
 
     def take_model(self) -> tuple[str, int | None] | None:
         """Return the model that was asked for, once."""

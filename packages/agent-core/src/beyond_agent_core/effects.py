@@ -1,6 +1,8 @@
 """What the loop may ask of whoever drives it, and what it may be told: values, no more.
 
 A driver performs an effect and sends back one of the answers named beside it. It may interrupt any effect but `Emit`.
+Compaction asks by the same effects, so that every driver performs it without knowing of it: its model calls have the
+purpose `summary`, of which nothing is emitted.
 Contract: agent-core contract, effects and answers.
 """
 
@@ -12,7 +14,7 @@ import msgspec
 
 from beyond_agent_core.errors import RunFault
 from beyond_agent_core.events import AgentEvent
-from beyond_wire.types import ImageSource, ModelRequest, ToolUseBlock, Turn
+from beyond_wire.types import ImageSource, ModelRequest, TokenUsage, ToolUseBlock, Turn
 
 Why: TypeAlias = Literal["cancelled", "limit"]
 """What interrupted an effect."""
@@ -63,6 +65,7 @@ class AfterTurn(msgspec.Struct, frozen=True, kw_only=True):
     """Look at a finished round; answered with `GoOn` or `Stop`."""
 
     step: int
+    turn: Turn
 
 
 Effect: TypeAlias = Emit | CallModel | RunTools | Sleep | Checkpoint | AfterTurn
@@ -72,10 +75,11 @@ Effect: TypeAlias = Emit | CallModel | RunTools | Sleep | Checkpoint | AfterTurn
 
 
 class CallFailed(msgspec.Struct, frozen=True):
-    """The model call failed; `tokens` are those that the attempt cost, as far as known."""
+    """The model call failed; `usage` is what the attempt cost, as far as known, `tokens` where only the sum is."""
 
     fault: RunFault
     tokens: int = 0
+    usage: TokenUsage | None = None
 
 
 class Interrupted(msgspec.Struct, frozen=True):

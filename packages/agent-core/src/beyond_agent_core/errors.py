@@ -1,7 +1,7 @@
 """What can go wrong, by whose fault.
 
 - a caller's: `ConfigError` (a bad setting, when the agent is built), `SessionBusy`, `SessionInvalid`, `QueueFull`
-- a run's: `RunFault`, a value that ends as outcome `error`, never an exception inside the loop
+- a run's: `RunFault`, a value that ends as outcome `error`, never an exception inside the loop; `RunFailed` raises it
 - a tool's: `InvalidInput`, `ExecutionFailed`, which the model is told and the run survives
 """
 
@@ -30,6 +30,8 @@ ErrorCode: TypeAlias = Literal[
     "internal",
 ]
 """Stable names of what ends a run (agent-core contract, failure and retry)."""
+CompactionCode: TypeAlias = ErrorCode | Literal["breaker_open", "not_smaller", "summary_empty", "summary_refused"]
+"""Why a compaction failed; `breaker_open` says that no automatic one follows (agent-core contract, compaction)."""
 
 
 class RunFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,6 +76,15 @@ class QueueFull(AgentError):  # noqa: N818 - the contract names it so
 
     def __init__(self) -> None:
         super().__init__("steering queue full")
+
+
+class RunFailed(AgentError):  # noqa: N818 - it says what happened
+    """A run ended otherwise than `done`, for callers who want that raised; `fault` says why where something failed."""
+
+    def __init__(self, outcome: str, fault: RunFault | None) -> None:
+        super().__init__(fault.message if fault is not None else f"the run ended as {outcome}")
+        self.outcome = outcome
+        self.fault = fault
 
 
 class InvalidInput(AgentError):  # noqa: N818 - the contract names it so

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from beyond_wire.surrogates import clean_value
 from beyond_wire.types import (
     ImageBlock,
     RedactedThinkingBlock,
@@ -48,7 +49,7 @@ def _characters(block: ContentBlock) -> int:
         case RedactedThinkingBlock():
             return len(block.data)
         case ToolUseBlock():
-            return len(block.name) + len(msgspec.json.encode(block.input))
+            return len(block.name) + len(msgspec.json.encode(clean_value(block.input)))
         case ToolResultBlock():
             return len(block.content) + IMAGE_CHARACTERS * len(block.images)
         case ImageBlock():

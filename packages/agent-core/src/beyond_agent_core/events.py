@@ -2,6 +2,7 @@
 
     run  = agent_start (steered | model_switched | tools_updated | compaction | turn)* error? agent_end
     turn = turn_start (stream | turn_retry | compaction)* turn_end (tool_start+ (tool_progress | tool_end)*)?
+    compaction = compaction_start (compacted | compaction_failed)
 
 `agent_end` comes once and last, whatever happens. Names and fields are wire format (agent-core contract, events).
 """
@@ -12,11 +13,12 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from beyond_agent_core.errors import ErrorCode
+from beyond_agent_core.errors import CompactionCode, ErrorCode
 from beyond_wire.types import StreamEvent
 
 Outcome: TypeAlias = Literal["done", "error", "limit", "refused", "cancelled"]
 Phase: TypeAlias = Literal["connect", "stream", "round", "overflow"]
+CompactionReason: TypeAlias = Literal["threshold", "overflow", "manual"]
 
 
 class AgentStart(msgspec.Struct, frozen=True, kw_only=True, tag="agent_start", tag_field="kind"):
@@ -89,6 +91,36 @@ class Steered(msgspec.Struct, frozen=True, kw_only=True, tag="steered", tag_fiel
     messages: int
 
 
+class CompactionStart(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_start", tag_field="kind"):
+    """The history is being made smaller; nothing of it has changed yet."""
+
+    reason: CompactionReason
+
+
+class Compacted(msgspec.Struct, frozen=True, kw_only=True, tag="compacted", tag_field="kind"):
+    """The history is smaller; tokens are estimates.
+
+    `clear` shortened old results and has no summary; `summary` folded the messages before `first_kept`.
+    """
+
+    reason: CompactionReason
+    mode: Literal["clear", "summary"]
+    messages_before: int
+    messages_after: int
+    tokens_before: int
+    tokens_after: int
+    summary: str
+    first_kept: int
+
+
+class CompactionFailed(msgspec.Struct, frozen=True, kw_only=True, tag="compaction_failed", tag_field="kind"):
+    """The history is as it was, and the run goes on with it."""
+
+    reason: CompactionReason
+    message: str
+    error_code: CompactionCode
+
+
 class ModelSwitched(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="model_switched", tag_field="kind"
 ):
@@ -147,6 +179,9 @@ AgentEvent: TypeAlias = (
     | ToolProgress
     | ToolEnd
     | Steered
+    | CompactionStart
+    | Compacted
+    | CompactionFailed
     | ModelSwitched
     | ToolsUpdated
     | Failed

@@ -12,22 +12,23 @@ that was finished is lost, and one `agent_end` comes last, whatever happened.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final
 
+from beyond_agent_core import compaction, events
 from beyond_agent_core import effects as ask
-from beyond_agent_core import events
 from beyond_agent_core.errors import RunFault
-from beyond_agent_core.retry import Counts, next_attempt
+from beyond_agent_core.retry import Counts
 from beyond_agent_core.run import BROKEN_OFF, End, Run
+from beyond_agent_core.run_attempts import turn_attempts
+from beyond_agent_core.run_steps import Steps, asked, checkpoint, emit
 from beyond_wire.types import ToolUseBlock, Turn, tool_uses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from beyond_agent_core.control import Queued
 
-T = TypeVar("T")
-Steps: TypeAlias = Generator[ask.Effect, ask.Answer, T]
-"""A part of the loop that ends with a T."""
+__all__ = ["TRUNCATED_TURNS", "Steps", "loop"]
 
 TRUNCATED_TURNS: Final = 3
 """Turns in a row that may be cut in the middle of their calls (agent-core contract, the loop)."""
@@ -42,64 +43,83 @@ def loop(run: Run, prompt: Queued | None = None) -> Steps[End]:
     An exception that the driver throws in, or an answer of the wrong kind, ends the run as error `internal`.
     """
     run.control.begin()
-    yield from _emit(events.AgentStart())
     try:
+        end = yield from _in_order(run, prompt)
+        return (yield from _finish(run, end))
+    finally:
+        # A driver that goes away without a word leaves a session that can be sent, too.
+        run.repair()
+        run.control.finish()
+
+
+def _in_order(run: Run, prompt: Queued | None) -> Steps[End]:
+    try:
+        yield from emit(events.AgentStart())
         end = yield from _accept(run, prompt)
         while end is None:
-            end = run.must_end()
-            if end is None:
-                end = yield from _turn(run)
+            end = run.must_end() or (yield from _turn(run))
     except Exception as error:  # noqa: BLE001 - a fault of driver or hook ends the run in order, and is told
-        message = f"{type(error).__name__}: {error}"
-        end = End(outcome="error", fault=RunFault(code="internal", message=message))
-    return (yield from _finish(run, end))
+        end = _internal(error)
+    return end
 
 
 def _accept(run: Run, prompt: Queued | None) -> Steps[End | None]:
     """Let what is to be answered into the session."""
+    run.repair()
     messages, control = run.session.messages, run.control
     said = 0
     if prompt is not None:
-        with_steers: list[Queued] = []
-        said = control.deliver_steers(with_steers.extend)
-        run.push_prompt(prompt, with_steers)
+        said = control.deliver_steers(lambda steers: run.push_prompt(prompt, steers))
+        if not said:
+            run.push_prompt(prompt, ())
     elif not messages or messages[-1].role == "assistant":
         said = control.deliver_at_rest(run.push_said)
         if not said:
             fault = RunFault(code="nothing_to_do", message="no prompt, and the session waits for nothing")
             return End(outcome="error", fault=fault)
     if said:
-        yield from _emit(events.Steered(messages=said))
-    return (yield from _checkpoint("prompt"))
+        yield from emit(events.Steered(messages=said))
+    return (yield from checkpoint("prompt"))
 
 
 def _turn(run: Run) -> Steps[End | None]:
     """Ask the model once and do what it wants; None goes on."""
     yield from _boundary(run)
+    if compaction.due(run):
+        made = yield from compaction.compact(run, "threshold")
+        end = made if isinstance(made, End) else run.must_end()
+        if end is not None:
+            return end
     step = run.session.steps + 1
     run.open_step = step
-    yield from _emit(events.TurnStart(step=step))
+    yield from emit(events.TurnStart(step=step))
     turn = yield from _model(run, step)
     if isinstance(turn, End):
         return turn
     run.commit(turn)
     run.open_step = None
-    yield from _emit(events.TurnEnd(stop_reason=turn.stop_reason, step=step))
+    yield from emit(events.TurnEnd(stop_reason=turn.stop_reason, step=step))
     calls = tuple(tool_uses(turn.message))
     cut = turn.stop_reason == "max_tokens" and bool(calls)
     run.truncated_turns = run.truncated_turns + 1 if cut else 0
     if turn.stop_reason == "refusal":
-        yield from _not_run(run, calls, _REFUSED)
+        run.push_not_run(calls, _REFUSED)
+        yield from _tell_not_run(run, calls, _REFUSED)
         return End(outcome="refused")
     if not calls:
         return (yield from _rest(run))
     if cut:
-        yield from _not_run(run, calls, _CUT)
+        said = run.control.deliver_steers(lambda steers: run.push_not_run(calls, _CUT, steers))
+        if not said:
+            run.push_not_run(calls, _CUT)
+        yield from _tell_not_run(run, calls, _CUT)
+        if said:
+            yield from emit(events.Steered(messages=said))
         if run.truncated_turns < TRUNCATED_TURNS:
             return None
         message = f"{TRUNCATED_TURNS} answers in a row were cut in the middle of their tool calls"
         return End(outcome="error", fault=RunFault(code="output_truncated", message=message))
-    return (yield from _tools(run, calls, turn.bad_args))
+    return (yield from _tools(run, turn, calls))
 
 
 def _boundary(run: Run) -> Steps[None]:
@@ -107,45 +127,23 @@ def _boundary(run: Run) -> Steps[None]:
     model, tools = run.control.take_model(), run.control.take_tools()
     if model is not None:
         run.switch(*model)
-        yield from _emit(events.ModelSwitched(model=model[0], thinking=model[1]))
+        yield from emit(events.ModelSwitched(model=model[0], thinking=model[1]))
     if tools is not None:
-        yield from _emit(events.ToolsUpdated(tool_names=run.retain(tools)))
+        yield from emit(events.ToolsUpdated(tool_names=run.retain(tools)))
 
 
 def _model(run: Run, step: int) -> Steps[Turn | End]:
-    """Ask until there is an answer, or no further attempt."""
+    """Ask until there is an answer, or no further attempt; a history that is too large is made smaller once."""
     counts = Counts()
-    while True:
-        answer = yield from _ask(ask.CallModel(request=run.request(), step=step), Turn, ask.CallFailed, ask.Interrupted)
-        if isinstance(answer, Turn):
-            return answer
-        if isinstance(answer, ask.Interrupted):
-            return run.interrupted(answer.why)
-        run.charge_failed(answer.tokens)
-        retry = next_attempt(answer.fault, counts, run.chance())
-        if retry is None:
-            return End(outcome="error", fault=answer.fault)
-        yield from _emit(
-            events.TurnRetry(
-                step=step,
-                attempt=retry.attempt,
-                max_attempts=retry.most,
-                delay_ms=round(retry.seconds * 1000),
-                phase=retry.phase,
-                error_code=answer.fault.code,
-                message=answer.fault.message,
-            )
-        )
-        waited = yield from _ask(
-            ask.Sleep(seconds=retry.seconds, why=answer.fault.code), ask.Elapsed, ask.GivenUp, ask.Interrupted
-        )
-        if isinstance(waited, ask.Interrupted):
-            return run.interrupted(waited.why)
-        if isinstance(waited, ask.GivenUp):
-            return End(outcome="error", fault=answer.fault)
-        end = run.must_end()
-        if end is not None:
-            return end
+    answer = yield from turn_attempts(run, step, counts)
+    if isinstance(answer, RunFault) and answer.code == "context_overflow" and not compaction.breaker_open(run):
+        made = yield from compaction.compact(run, "overflow")
+        if isinstance(made, End):
+            return made
+        if isinstance(made, events.Compacted):
+            yield from emit(_overflowed(step, answer))
+            answer = yield from turn_attempts(run, step, counts)
+    return End(outcome="error", fault=answer) if isinstance(answer, RunFault) else answer
 
 
 def _rest(run: Run) -> Steps[End | None]:
@@ -153,90 +151,94 @@ def _rest(run: Run) -> Steps[End | None]:
     said = run.control.deliver_at_rest(run.push_said)
     if not said:
         return End(outcome="done")
-    yield from _emit(events.Steered(messages=said))
+    yield from emit(events.Steered(messages=said))
     return None
 
 
-def _tools(run: Run, calls: tuple[ToolUseBlock, ...], bad_args: dict[str, str]) -> Steps[End | None]:
+def _tools(run: Run, turn: Turn, calls: tuple[ToolUseBlock, ...]) -> Steps[End | None]:
     """Run the calls of a turn; one message has all results, and then what was said meanwhile."""
-    unsaved = yield from _checkpoint("assistant")
-    if unsaved is not None:
-        yield from _not_run(run, calls, _NOT_SAVED)
-        return unsaved
-    if run.control.cancelled:
-        yield from _not_run(run, calls, BROKEN_OFF)
-        return run.interrupted("cancelled")
-    done = yield from _ask(ask.RunTools(calls=calls, bad_args=bad_args), ask.ToolsDone)
+    unsaved = yield from checkpoint("assistant")
+    why = _NOT_SAVED if unsaved is not None else BROKEN_OFF if run.control.cancelled else None
+    if why is not None:
+        run.push_not_run(calls, why)
+        yield from _tell_not_run(run, calls, why)
+        return unsaved or run.interrupted("cancelled")
+    done = yield from asked(ask.RunTools(calls=calls, bad_args=turn.bad_args), ask.ToolsDone)
     if done.interrupted is not None:
         run.push_results(calls, done.results)
         return run.interrupted(done.interrupted)
     said = run.control.deliver_steers(lambda steers: run.push_results(calls, done.results, steers))
     if said:
-        yield from _emit(events.Steered(messages=said))
+        yield from emit(events.Steered(messages=said))
     else:
         run.push_results(calls, done.results)
-    unsaved = yield from _checkpoint("results")
+    unsaved = yield from checkpoint("results")
     if unsaved is not None:
         return unsaved
     if all(result.terminate for result in done.results):
         return End(outcome="done")
-    after = yield from _ask(ask.AfterTurn(step=run.session.steps), ask.GoOn, ask.Stop)
+    after = yield from asked(ask.AfterTurn(step=run.session.steps, turn=turn), ask.GoOn, ask.Stop)
     return End(outcome="done") if isinstance(after, ask.Stop) else None
 
 
-def _not_run(run: Run, calls: tuple[ToolUseBlock, ...], why: str) -> Steps[None]:
-    """Give every call of a turn a result without running it."""
-    if not calls:
-        return
-    run.push_results(calls, [ask.ToolResult(text=why, is_error=True) for _ in calls])
+def _tell_not_run(run: Run, calls: Sequence[ToolUseBlock], why: str) -> Steps[None]:
+    """Tell of every call of a turn that it got a result without running."""
     for call in calls:
-        yield from _emit(events.ToolStart(id=call.id, name=call.name, input=call.input))
-    for call in calls:
-        yield from _emit(events.ToolEnd(id=call.id, name=call.name, result=why, is_error=True))
+        run.open_calls.append(call)
+        yield from emit(events.ToolStart(id=call.id, name=call.name, input=call.input))
+    while run.open_calls:
+        call = run.open_calls.pop(0)
+        yield from emit(events.ToolEnd(id=call.id, name=call.name, result=why, is_error=True))
 
 
 def _finish(run: Run, end: End) -> Steps[End]:
-    """Settle the run and tell its end, once and last."""
+    """Settle the run and tell its end, once and last; nothing that the driver throws in keeps it from that."""
     run.repair()
-    if run.open_step is not None:
-        stop = "aborted" if end.outcome in ("cancelled", "limit") else "error"
-        yield from _emit(events.TurnEnd(stop_reason=stop, step=run.open_step))
-        run.open_step = None
-    unsaved = yield from _checkpoint("end")
+    yield from _surely(_balanced(run, end))
+    unsaved = yield from _surely(checkpoint("end"))
     if unsaved is not None and end.outcome != "error":
         end = unsaved
     if end.fault is not None and end.outcome in ("error", "limit"):
-        yield from _emit(events.Failed(message=end.fault.message, error_code=end.fault.code))
+        yield from _surely(emit(events.Failed(message=end.fault.message, error_code=end.fault.code)))
     waiting = run.control.pending()
-    yield from _emit(
-        events.AgentEnd(
-            steps=run.used.steps,
-            outcome=end.outcome,
-            stop_reason=run.stop_reason,
-            error_code=end.fault.code if end.fault is not None else None,
-            limit=end.limit,
-            undelivered=events.Undelivered(steers=waiting.steers, follow_ups=waiting.follow_ups),
-        )
+    ended = events.AgentEnd(
+        steps=run.used.steps,
+        outcome=end.outcome,
+        stop_reason=run.stop_reason,
+        error_code=end.fault.code if end.fault is not None else None,
+        limit=end.limit,
+        undelivered=events.Undelivered(steers=waiting.steers, follow_ups=waiting.follow_ups),
     )
+    yield from _surely(emit(ended))
     return end
 
 
-# -- effects, one way
+def _balanced(run: Run, end: End) -> Steps[None]:
+    """Close what a fault has left open for the watchers."""
+    if run.open_compaction is not None:
+        reason, run.open_compaction = run.open_compaction, None
+        why = end.fault or RunFault(code="internal", message=end.outcome)
+        yield from emit(events.CompactionFailed(reason=reason, message=why.message, error_code=why.code))
+    if run.open_step is not None:
+        step, run.open_step = run.open_step, None
+        yield from emit(events.TurnEnd(stop_reason="error" if end.outcome == "error" else "aborted", step=step))
+    yield from _tell_not_run(run, (), BROKEN_OFF)
 
 
-def _emit(event: events.AgentEvent) -> Steps[None]:
-    yield ask.Emit(event)
+def _surely(steps: Steps[End | None] | Steps[None]) -> Steps[End | None]:
+    try:
+        return (yield from steps)
+    except Exception as error:  # noqa: BLE001 - the end is told whatever happens, and the fault with it
+        return _internal(error)
 
 
-def _checkpoint(at: ask.CheckpointAt) -> Steps[End | None]:
-    saved = yield from _ask(ask.Checkpoint(at), ask.Saved, ask.CheckpointFailed)
-    if isinstance(saved, ask.Saved):
-        return None
-    return End(outcome="error", fault=RunFault(code="checkpoint_failed", message=saved.message))
+def _internal(error: Exception) -> End:
+    return End(
+        outcome="error", fault=RunFault(code="internal", message=f"{type(error).__name__}: {error}"), cause=error
+    )
 
 
-def _ask(effect: ask.Effect, *kinds: type[T]) -> Steps[T]:
-    answer = yield effect
-    if not isinstance(answer, kinds):
-        raise TypeError(f"{type(effect).__name__} was answered with {type(answer).__name__}")
-    return cast("T", answer)
+def _overflowed(step: int, fault: RunFault) -> events.TurnRetry:
+    return events.TurnRetry(
+        step=step, attempt=1, max_attempts=1, delay_ms=0, phase="overflow", error_code=fault.code, message=fault.message
+    )

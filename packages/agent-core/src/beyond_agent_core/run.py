@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from beyond_agent_core.compaction_plan import CompactionSettings, Sizes, sizes_for
 from beyond_agent_core.effects import ToolResult
-from beyond_agent_core.errors import RunFault
+from beyond_agent_core.errors import RunFailed, RunFault
 from beyond_agent_core.estimate import prompt_tokens
-from beyond_agent_core.events import LimitHit, Outcome
+from beyond_agent_core.events import CompactionReason, LimitHit, Outcome, Undelivered
 from beyond_agent_core.limits import Limits, Used, message_of
 from beyond_wire.caps import caps_for
 from beyond_wire.types import (
+    Caps,
     ImageBlock,
     Message,
     ModelRequest,
@@ -30,8 +32,9 @@ from beyond_wire.types import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from beyond_agent_core.compaction_text import Targets
     from beyond_agent_core.control import Control, Queued
-    from beyond_agent_core.effects import Why
+    from beyond_agent_core.effects import CallFailed, Why
     from beyond_agent_core.session import Session
     from beyond_wire.types import ContentBlock
 
@@ -43,7 +46,10 @@ BROKEN_OFF: Final = "cancelled: tool call aborted before it finished"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every request of a run has in common; `tools` in any order, `thinking` a budget in tokens."""
+    """What every request of a run has in common; `tools` in any order, `thinking` a budget in tokens.
+
+    Without `retry` every fault of a model call is final. `caps` are the model's abilities, in the place of the table's.
+    """
 
     model: str
     system: str | None = None
@@ -53,18 +59,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     cache_key: str | None = None
     limits: Limits = Limits()
+    retry: bool = True
+    compaction: CompactionSettings = CompactionSettings()
+    caps: Caps | None = None
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a run is over."""
+    """Why a run is over; `cause` is the exception behind an `internal` fault."""
 
     outcome: Outcome
     fault: RunFault | None = None
     limit: LimitHit | None = None
+    cause: Exception | None = None
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller gets: expected outcomes are values. `text` is that of the last answer."""
+    """What a caller gets: expected outcomes are values. `text` is that of the run's last answer, `usage` the run's."""
 
     outcome: Outcome
     steps: int
@@ -73,10 +83,24 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage
     fault: RunFault | None = None
     limit: LimitHit | None = None
+    undelivered: Undelivered = Undelivered()
+    cause: Exception | None = None
+
+    def raise_for_outcome(self) -> None:
+        """Raise RunFailed, from its cause, unless the run is done."""
+        if self.outcome != "done":
+            raise RunFailed(self.outcome, self.fault) from self.cause
+
+
+def _no_files(_: ToolUseBlock) -> tuple[None, None]:
+    return None, None
 
 
 class Run:
-    """`clock` gives monotonic seconds, `chance` numbers from 0 to 1; both are the driver's."""
+    """`clock` gives monotonic seconds, `chance` numbers from 0 to 1; both are the driver's.
+
+    `targets` gives the paths that a call read and wrote, for the lists that a compaction keeps; it raises nothing.
+    """
 
     def __init__(
         self,
@@ -86,18 +110,24 @@ class Run:
         *,
         clock: Callable[[], float],
         chance: Callable[[], float],
+        targets: Targets = _no_files,
     ) -> None:
         self.session = session
         self.settings = settings
         self.control = control
         self.chance = chance
+        self.targets = targets
         self.stop_reason: str | None = None
         self.open_step: int | None = None
+        self.open_calls: list[ToolUseBlock] = []
+        self.open_compaction: CompactionReason | None = None
         self.truncated_turns = 0
         self._all_tools = settings.tools
         self._clock = clock
         self._started = clock()
         self._used = Used()
+        self._text = ""
+        self._usage_before = session.usage
 
     # -- why it must end
 
@@ -125,12 +155,22 @@ class Run:
         self._used.seconds = self._clock() - self._started
         return self._used
 
+    @property
+    def caps(self) -> Caps:
+        """Abilities of the model that is asked now."""
+        return self.settings.caps or caps_for(self.settings.model)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Sizes of a compaction for that model."""
+        return sizes_for(self.settings.compaction, self.caps)
+
     # -- what it asks
 
     def request(self) -> ModelRequest:
         """Return the next request, over a snapshot of the session."""
         settings = self.settings
-        caps = caps_for(settings.model)
+        caps = self.caps
         wanted = settings.max_tokens or max(LEAST_MAX_TOKENS, caps.max_output)
         room = caps.window - prompt_tokens(self.session) - LEAST_MAX_TOKENS
         return ModelRequest(
@@ -146,7 +186,9 @@ class Run:
 
     def switch(self, model: str, thinking: int | None) -> None:
         """Ask another model from now on."""
-        self.settings = msgspec.structs.replace(self.settings, model=model, thinking=thinking)
+        self.settings = msgspec.structs.replace(self.settings, model=model, thinking=thinking, caps=None)
+        known = self.session.compaction
+        self.session.note_compaction(msgspec.structs.replace(known, failures=0, broken_for=""))
 
     def retain(self, names: Sequence[str]) -> tuple[str, ...]:
         """Keep the tools of these names; return the names that there are, sorted."""
@@ -163,6 +205,7 @@ class Run:
         )
         self.session.commit(message, turn.usage)
         self.stop_reason = turn.stop_reason
+        self._text = "".join(block.text for block in message.content if isinstance(block, TextBlock))
         self._used.steps += 1
         self.charge(turn.usage)
 
@@ -174,9 +217,12 @@ class Run:
         if self.settings.limits.prices is not None:
             self._used.cost += self.settings.limits.prices.cost(usage)
 
-    def charge_failed(self, tokens: int) -> None:
-        """Count the tokens of an attempt that failed."""
-        self._used.tokens += tokens
+    def charge_failed(self, failed: CallFailed) -> None:
+        """Count what an attempt cost that failed."""
+        if failed.usage is not None:
+            self.charge(failed.usage)
+        else:
+            self._used.tokens += failed.tokens
 
     def push_prompt(self, prompt: Queued, steers: Sequence[Queued]) -> None:
         """Add what a person asked, with what was said before it began."""
@@ -198,27 +244,33 @@ class Run:
         ]
         self.session.push(Message(role="user", content=(*blocks, *_said(steers))))
 
+    def push_not_run(self, calls: Sequence[ToolUseBlock], why: str, steers: Sequence[Queued] = ()) -> None:
+        """Add one message that gives every call the same error result."""
+        if calls:
+            self.push_results(calls, [ToolResult(text=why, is_error=True) for _ in calls], steers)
+
     # -- the end
 
     def repair(self) -> None:
         """Give calls whose round was broken off a result each, so that the session can be sent again."""
         last = self.session.messages[-1:]
         calls = tuple(tool_uses(last[0])) if last and last[0].role == "assistant" else ()
-        if calls:
-            self.push_results(calls, [ToolResult(text=BROKEN_OFF, is_error=True) for _ in calls])
+        self.push_not_run(calls, BROKEN_OFF)
 
     def result(self, end: End) -> RunResult:
         """Return what the caller gets."""
-        last = next((message for message in reversed(self.session.messages) if message.role == "assistant"), None)
-        text = "".join(block.text for block in (last.content if last else ()) if isinstance(block, TextBlock))
+        now, before, waiting = self.session.usage, self._usage_before, self.control.pending()
+        spent = {name: getattr(now, name) - getattr(before, name) for name in TokenUsage.__struct_fields__}
         return RunResult(
             outcome=end.outcome,
             steps=self._used.steps,
             stop_reason=self.stop_reason,
-            text=text,
-            usage=self.session.usage,
+            text=self._text,
+            usage=TokenUsage(**spent),
             fault=end.fault,
             limit=end.limit,
+            undelivered=Undelivered(steers=waiting.steers, follow_ups=waiting.follow_ups),
+            cause=end.cause,
         )
 
 

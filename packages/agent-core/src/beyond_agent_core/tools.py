@@ -6,15 +6,20 @@ A tool is anything with a name, a description, a JSON schema and a `run`. `@tool
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast, overload
 
 import msgspec
 
-from beyond_agent_core.errors import ConfigError
+from beyond_agent_core.errors import ConfigError, InvalidInput
+from beyond_agent_core.schema import Checker
 from beyond_wire.types import ImageSource, ToolDef
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Iterable, Iterator
+
+    from beyond_agent_core.schema import Checked
+    from beyond_wire.types import ToolUseBlock
 
 
 class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,12 +33,9 @@ class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolContext:
-    """What a call knows: its id, whether the model sees images, and whether anybody still waits for it.
+    """What a call knows: its id, whether the model sees images, and whether anybody still waits for it."""
 
-    `progress` is given all that the call has put out so far, from any thread; what comes after the end is dropped.
-    """
-
-    __slots__ = ("_cancelled", "call_id", "progress", "vision")
+    __slots__ = ("_cancelled", "_told", "call_id", "vision")
 
     def __init__(
         self,
@@ -45,8 +47,12 @@ class ToolContext:
     ) -> None:
         self.call_id = call_id
         self.vision = vision
-        self.progress = progress
+        self._told = progress
         self._cancelled = cancelled
+
+    def progress(self, snapshot: str, details: dict[str, Any] | None = None) -> None:
+        """Tell all that the call has put out so far, from any thread; what comes after the end is dropped."""
+        self._told(snapshot, details)
 
     @property
     def cancelled(self) -> bool:
@@ -55,13 +61,17 @@ class ToolContext:
 
 
 Returned: TypeAlias = ToolOutput | str
+Target: TypeAlias = Callable[[dict[str, Any]], str | None]
+"""Names the canonical path that a call with this input writes or reads, None for none."""
+NAME_CHARACTERS: Final = 64
+"""Characters of a name that all providers take."""
 
 
 class Tool(Protocol):
     """One tool. `run` may be a plain function, which runs in a worker thread.
 
-    Optional, by default absent: `exclusive` (this turn runs its calls one at a time), `read_only`, and
-    `write_target(input)`, the canonical path that a call will write.
+    Optional, by default absent: `exclusive` (this turn runs its calls one at a time), `read_only` (for gates), and
+    `write_target(input)` and `read_target(input)`, the canonical paths that a call will write or read.
     """
 
     @property
@@ -88,29 +98,36 @@ class Tool(Protocol):
 class FunctionTool:
     """A tool made of a function; its schema comes from the annotations."""
 
-    def __init__(self, function: Callable[..., Any], *, exclusive: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        exclusive: bool = False,
+        read_only: bool = False,
+        write_target: Target | None = None,
+        read_target: Target | None = None,
+    ) -> None:
         self.name = function.__name__
         self.description = inspect.cleandoc(function.__doc__ or "")
         self.exclusive = exclusive
         self.read_only = read_only
+        self.write_target = write_target
+        self.read_target = read_target
         self._function = function
-        hints = inspect.get_annotations(function, eval_str=True)
-        parameters = inspect.signature(function).parameters
-        self._context = next((name for name in parameters if hints.get(name) is ToolContext), None)
-        fields: list[Any] = []
-        for name, parameter in parameters.items():
-            if name == self._context:
-                continue
-            if name not in hints:
-                raise ConfigError(self.name, f"parameter {name} has no annotation")
-            given = parameter.default is not inspect.Parameter.empty
-            fields.append((name, hints[name], parameter.default) if given else (name, hints[name]))
-        self._input: type[msgspec.Struct] = msgspec.defstruct(self.name, fields, kw_only=True)
-        self.input_schema: dict[str, Any] = _inlined(msgspec.json.schema(self._input))
+        fields, self._context = _parameters(function)
+        try:
+            self._input: type[msgspec.Struct] = msgspec.defstruct(self.name, fields, kw_only=True)
+            self.input_schema: dict[str, Any] = _inlined(msgspec.json.schema(self._input))
+        except TypeError as error:
+            raise ConfigError(self.name, str(error)) from error
 
     def run(self, given: dict[str, Any], context: ToolContext) -> Awaitable[Returned] | Returned:
-        """Call the function with `given`, which has been checked."""
-        arguments = msgspec.structs.asdict(msgspec.convert(given, self._input, strict=False))
+        """Call the function. Raises InvalidInput for what its types do not take."""
+        try:
+            taken = msgspec.convert(given, self._input)
+        except msgspec.ValidationError as error:
+            raise InvalidInput(str(error)) from None
+        arguments = msgspec.structs.asdict(taken)
         if self._context is not None:
             arguments[self._context] = context
         return cast("Awaitable[Returned] | Returned", self._function(**arguments))
@@ -124,12 +141,27 @@ class FunctionTool:
         return f"<tool {self.name}>"
 
 
-def tool(function: Callable[..., Any]) -> FunctionTool:
+@overload
+def tool(function: Callable[..., Any], /) -> FunctionTool: ...
+@overload
+def tool(
+    *,
+    exclusive: bool = False,
+    read_only: bool = False,
+    write_target: Target | None = None,
+    read_target: Target | None = None,
+) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+def tool(
+    function: Callable[..., Any] | None = None, /, **options: Any
+) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of an annotated function: its name, its docstring, a schema of its parameters.
 
-    A parameter annotated `ToolContext` gets the context. Raises ConfigError for a parameter without annotation.
+    A parameter annotated `ToolContext` gets the context. `@tool(...)` takes the optional parts of a tool. Raises
+    ConfigError for a parameter without annotation, or of a type that JSON has no schema for.
     """
-    return FunctionTool(function)
+    if function is not None:
+        return FunctionTool(function, **options)
+    return lambda decorated: FunctionTool(decorated, **options)
 
 
 class ToolRegistry:
@@ -137,20 +169,40 @@ class ToolRegistry:
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._tools: dict[str, Tool] = {}
+        self._checkers: dict[str, Checker] = {}
         for each in tools:
             self.register(each)
 
     def register(self, added: Tool) -> None:
-        """Add a tool. Raises ConfigError for one without a name or whose schema is no object's."""
-        if not added.name:
-            raise ConfigError("tools", f"{type(added).__name__} has no name")
-        if added.input_schema.get("type", "object") != "object":
-            raise ConfigError(f"tools.{added.name}", "its input schema must be an object's")
-        self._tools[added.name] = added
+        """Add a tool. Raises ConfigError for a name that providers refuse, or a schema that cannot be checked."""
+        name = added.name
+        if not valid_name(name):
+            raise ConfigError("tools", f"the name {name!r} is not 1 to {NAME_CHARACTERS} of A-Z, a-z, 0-9, _ and -")
+        checker = Checker(added.input_schema, f"tools.{name}")
+        self._tools[name], self._checkers[name] = added, checker
 
     def get(self, name: str) -> Tool | None:
         """Return the tool of this name."""
         return self._tools.get(name)
+
+    def check(self, name: str, given: dict[str, Any]) -> Checked:
+        """Return the arguments that the tool of this name gets. Raises InvalidInput that lists every fault."""
+        return self._checkers[name].check(given)
+
+    def targets(self, call: ToolUseBlock) -> tuple[str | None, str | None]:
+        """Return the paths that a call read and wrote, where its tool tells and its arguments are right."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            return None, None
+        try:
+            given = self.check(call.name, call.input).input
+        except InvalidInput:
+            return None, None
+        return target_of(tool, "read_target", given), target_of(tool, "write_target", given)
+
+    def retain(self, keep: Callable[[Tool], bool]) -> None:
+        """Drop the tools that `keep` is not true of."""
+        self._tools = {name: each for name, each in self._tools.items() if keep(each)}
 
     def definitions(self) -> tuple[ToolDef, ...]:
         """Return what the model is told, sorted by name."""
@@ -164,6 +216,51 @@ class ToolRegistry:
 
     def __len__(self) -> int:
         return len(self._tools)
+
+
+def valid_name(name: str) -> bool:
+    """Whether all providers take a tool of this name: letters, digits, _ and - of ASCII."""
+    plain = name.replace("_", "a").replace("-", "a")
+    return len(name) <= NAME_CHARACTERS and plain.isascii() and plain.isalnum()
+
+
+def target_of(tool: Tool, which: Literal["read_target", "write_target"], given: dict[str, Any]) -> str | None:
+    """Return the path that a tool names for this input; None where it names none, or fails to."""
+    target: Target | None = getattr(tool, which, None)
+    if target is None:
+        return None
+    try:
+        return target(given)
+    except Exception:  # noqa: BLE001 - the call itself will say what is wrong with its input
+        return None
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[list[Any], str | None]:
+    """Return a function's parameters as fields of a struct, and the name of the one that gets the context.
+
+    What it returns is not looked at: that type is often imported for type checkers only.
+    """
+    name = function.__name__
+    written = {key: value for key, value in inspect.get_annotations(function).items() if key != "return"}
+    holder = type(name, (), {"__annotations__": written})
+    try:
+        hints = inspect.get_annotations(holder, globals=getattr(function, "__globals__", {}), eval_str=True)
+    except NameError as error:
+        raise ConfigError(name, f"an annotation cannot be read: {error}") from None
+    fields: list[Any] = []
+    context = None
+    for key, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ConfigError(name, f"parameter {key} cannot be given by name")
+        if key not in hints:
+            raise ConfigError(name, f"parameter {key} has no annotation")
+        if hints[key] is ToolContext:
+            context = key
+        elif parameter.default is inspect.Parameter.empty:
+            fields.append((key, hints[key]))
+        else:
+            fields.append((key, hints[key], parameter.default))
+    return fields, context
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

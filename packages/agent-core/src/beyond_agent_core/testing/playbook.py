@@ -10,6 +10,7 @@ from beyond_agent_core.errors import PlaybookMismatch
 from beyond_agent_core.loop import loop
 from beyond_agent_core.run import End, Run, Settings
 from beyond_agent_core.session import Session
+from beyond_agent_core.testing.clock import FakeClock
 from beyond_agent_core.testing.fit import assert_fit
 from beyond_agent_core.testing.grammar import assert_grammar
 
@@ -17,19 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from beyond_agent_core.compaction_text import Targets
     from beyond_agent_core.effects import Answer, Effect
     from beyond_agent_core.events import AgentEvent
-
-
-class FakeClock:
-    """A monotonic clock that stands still unless told otherwise."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        """Return the time in seconds."""
-        return self.now
 
 
 class Playbook:
@@ -45,12 +36,15 @@ class Playbook:
         settings: Settings | None = None,
         session: Session | None = None,
         control: Control | None = None,
+        targets: Targets | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.session = session or Session()
         self.control = control or Control()
         settings = settings or Settings(model="claude-opus-4-8")
         self.run = Run(self.session, settings, self.control, clock=self.clock, chance=lambda: 0.0)
+        if targets is not None:
+            self.run.targets = targets
         self.events: list[AgentEvent] = []
         self.end: End | None = None
         self._steps = loop(self.run, None if prompt is None else Queued(prompt))
