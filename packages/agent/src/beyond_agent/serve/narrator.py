@@ -1,0 +1,87 @@
+"""The events of a run as numbered frames: one frame an event, and what a retry that starts a turn afresh is called.
+
+A frame is put together from the event's own bytes, because a run has very many of them.
+Contract: agent contract, serve: frames.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from beyond_agent.serve.fitting import line_of
+from beyond_agent.serve.frames import MAX_LINE_OUT, AutoRetryEnd, AutoRetryStart, EventFrame
+from beyond_agent_core.events import AgentEnd, Failed, ToolProgress, TurnEnd, TurnRetry, encode_event
+
+if TYPE_CHECKING:
+    from beyond_agent.seams import SpillFolder
+    from beyond_agent.serve.frames import CommandId
+    from beyond_agent.serve.numbered import Numbered
+    from beyond_agent_core.events import AgentEvent
+
+_ROOM = 128
+"""Bytes around an event in its frame, at most."""
+
+
+class Narrator:
+    """Tells the runs of one session. `prompt_id` is what the client called the prompt in progress by."""
+
+    def __init__(self, frames: Numbered, spill: SpillFolder) -> None:
+        self._frames = frames
+        self._spill = spill
+        self._round = 0
+        self._error: str | None = None
+        self.prompt_id: CommandId | None = None
+
+    @property
+    def retrying(self) -> bool:
+        """Whether a turn is being begun afresh."""
+        return self._round > 0
+
+    def tell(self, event: AgentEvent) -> None:
+        """Send one event, and what else it means."""
+        match event:
+            case AgentEnd():
+                self._settle(success=event.outcome in {"done", "refused", "limit"})
+            case TurnEnd() if event.stop_reason not in {"error", "aborted"}:
+                self._settle(success=True)
+            case Failed():
+                self._error = event.message
+            case _:
+                pass
+        raw = encode_event(event)
+        key = f"progress {event.id}" if isinstance(event, ToolProgress) else None
+        self._frames.send(lambda seq: self._line(raw, seq), key)
+        if isinstance(event, TurnRetry) and event.phase == "round":
+            self._begin(event)
+
+    def _line(self, raw: bytes, seq: int) -> bytes:
+        if len(raw) + _ROOM < MAX_LINE_OUT:
+            return b'{"type":"event","event":%b,"seq":%d}\n' % (raw[:-1], seq)
+        return line_of(EventFrame(event=msgspec.Raw(raw[:-1]), seq=seq), self._spill)
+
+    def _begin(self, retry: TurnRetry) -> None:
+        self._round = retry.attempt
+        self._frames.send(
+            lambda seq: line_of(
+                AutoRetryStart(
+                    id=self.prompt_id,
+                    attempt=retry.attempt,
+                    max_attempts=retry.max_attempts,
+                    delay_ms=retry.delay_ms,
+                    error=retry.message,
+                    seq=seq,
+                ),
+                self._spill,
+            )
+        )
+
+    def _settle(self, *, success: bool) -> None:
+        if not self._round:
+            return
+        attempt, self._round = self._round, 0
+        error = None if success else self._error or "run cancelled"
+        self._frames.send(
+            lambda seq: line_of(AutoRetryEnd(success=success, attempt=attempt, final_error=error, seq=seq), self._spill)
+        )
