@@ -1,4 +1,4 @@
-"""`python -m demo`: start the gateway with embedded providers, drive it with both stock SDKs, show what happened.
+"""`python -m demo`: start the gateway with embedded providers, drive it with both stock SDKs, then with the agent.
 
 Exits 0 when every answer and every usage row is as promised, else 1 and says which is not.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import anthropic
 import openai
 
-from demo import calls, deny, latency
+from demo import agent, calls, deny, latency
 from demo.calls import YARDSTICK, Call
 from demo.deny import Store
 from demo.latency import KINDS, ROUNDS, Medians
@@ -28,7 +28,11 @@ def main() -> int:
             settings = {f"AI_PROVIDER_AUTHORITY_{YARDSTICK.upper()}": f"127.0.0.1:{provider.port}"}
             settings |= {"AI_RATE_LIMIT_RPS": "0"} | ({"AI_NATS_URL": nats.url} if nats else {})
             with Gateway(str(Path(folder, "state")), settings) as gateway:
-                return _show(gateway, provider.port, nats)
+                failures = _show(gateway, provider.port, nats)
+            failures += agent.show(Path(folder))
+            say()
+            say("everything was as promised" if not failures else f"{failures} of the checks failed")
+            return 1 if failures else 0
     except (DemoError, OSError) as fault:
         result("FAIL", "demo", str(fault))
         return 1
@@ -49,9 +53,7 @@ def _show(gateway: Gateway, provider_port: int, nats: Store | None) -> int:
     say()
     _table(rows, medians)
     note("  direct and gateway: median time of a whole answer from the same provider process over a kept connection")
-    say()
-    say("everything was as promised" if not failures else f"{failures} of the checks failed")
-    return 1 if failures else 0
+    return failures
 
 
 def _tried(gateway: Gateway, call: Call, rows: list[Row]) -> bool:

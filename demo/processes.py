@@ -59,9 +59,14 @@ class Lines:
         self._thread.join()
         return [line for line in iter(self._lines.get, None) if line]
 
+    def ended(self) -> None:
+        """Wait for the end of the pipe."""
+        self._thread.join()
+
     def _pump(self, pipe: IO[str]) -> None:
-        for line in pipe:
-            self._lines.put(line.rstrip("\n"))
+        with pipe:
+            for line in pipe:
+                self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
 
@@ -90,10 +95,13 @@ class Started:
         """End the process, if it still runs, and return its exit status; kills it when it does not end by itself."""
         self._process.terminate()
         try:
-            return self._process.wait(_STOP_S)
+            self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            return self._process.wait()
+            self._process.wait()
+        self.out.ended()
+        self.err.ended()
+        return self._process.returncode
 
 
 class Provider(Started):

@@ -16,12 +16,12 @@ from beyond_agent_core.control import Control
 from beyond_agent_core.dispatch import AT_ONCE
 from beyond_agent_core.dispatch_locks import WriteLocks
 from beyond_agent_core.errors import ConfigError, ExecutionFailed, InvalidInput, RunFault, SessionBusy
-from beyond_agent_core.events import AgentEnd, AgentEvent, Compacted, Streamed, ToolEnd, ToolProgress
+from beyond_agent_core.events import AgentEnd, AgentEvent, Compacted, Streamed, ToolEnd, ToolProgress, TurnRetry
 from beyond_agent_core.limits import Limits
 from beyond_agent_core.session import Session
-from beyond_agent_core.testing import ScriptedTransport, assert_fit, assert_grammar, calls, says
+from beyond_agent_core.testing import Broken, ScriptedTransport, assert_fit, assert_grammar, calls, says, turn
 from beyond_agent_core.tools import ToolContext, ToolOutput, tool
-from beyond_wire.types import TextBlock, TextDelta, ToolResultBlock, assistant
+from beyond_wire.types import Caps, TextBlock, TextDelta, Thinking, ToolResultBlock, assistant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ async def wait(name: str) -> str:
 
 
 def play(
-    script: Sequence[Turn | RunFault], *tools: FunctionTool, control: Control | None = None, **settings: Any
+    script: Sequence[Turn | RunFault | Broken], *tools: FunctionTool, control: Control | None = None, **settings: Any
 ) -> tuple[RunResult, list[AgentEvent], Session, ScriptedTransport]:
     """Run a scripted model to the end; what holds of every run is looked at here."""
     model, session, events = ScriptedTransport(script), Session(), list[AgentEvent]()
@@ -366,6 +366,9 @@ def test_events_can_be_iterated_and_left() -> None:
     [
         ("transport", object(), "must have a method stream"),
         ("model", "", "must name one"),
+        ("max_retries", -1, "must be 0 or above"),
+        ("retry_base_delay_ms", 0, "must be above 0"),
+        ("event_idle_timeout", 0.0, "must be above 0"),
         ("max_tokens", 0, "must be above 0"),
         ("thinking", -1, "must be above 0"),
         ("tool_timeout", 0, "must be above 0"),
@@ -408,6 +411,43 @@ def test_what_an_agent_is_told_is_in_its_requests() -> None:
     assert told == {("low", True, True, "k")}
     _, _, _, model = play([says("x")], system="always")
     assert model.requests[0].system == "always"
+
+
+def test_how_often_and_when_it_is_tried_again_can_be_set() -> None:
+    """The waits double from the first one; a stream is given up after its idle time."""
+    broken = RunFault(code="http_status", message="503", transient=True)
+    script = [turn.stall(after=1), broken, broken, says("x")]
+    result, events, _, _ = play(script, max_retries=2, retry_base_delay_ms=1, event_idle_timeout=0.02)
+    assert result.text == "x"
+    retries = [(one.phase, one.attempt, one.max_attempts, one.delay_ms) for one in events if isinstance(one, TurnRetry)]
+    assert retries == [("stream", 1, 2, 1), ("connect", 1, 2, 1), ("connect", 2, 2, 2)]
+    result, _, _, model = play([broken], max_retries=0)
+    assert (result.fault, len(model.requests)) == (broken, 1)
+
+
+def test_a_switch_brings_its_own_thinking() -> None:
+    """A budget or an effort in the place of what the agent was made with; what it knows of models holds for all."""
+    control = Control()
+
+    @tool
+    def switch(to: str) -> str:
+        """Switch."""
+        control.switch_model(to, 2048 if to == "b" else None, None if to == "b" else "high")
+        return to
+
+    def ability(model: str) -> Caps:
+        return Caps(dialect="chat", max_output={"a": 4_500, "b": 5_000, "c": 5_500}[model])
+
+    script = [calls(("switch", {"to": "b"})), calls(("switch", {"to": "c"})), says("x")]
+    model, session = ScriptedTransport(script), Session()
+    agent = Agent(model, model="a", tools=[switch], reasoning_effort="low", caps=ability)
+    asyncio.run(agent.run(session, "go", control=control))
+    seen = [(one.model, one.reasoning_effort, one.thinking, one.max_tokens) for one in model.requests]
+    assert seen == [
+        ("a", "low", None, 4_500),
+        ("b", None, Thinking(budget_tokens=2048), 5_000),
+        ("c", "high", None, 5_500),
+    ]
 
 
 def test_a_tool_that_was_taken_away_is_unknown() -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -16,6 +16,8 @@ from beyond_agent_core.agent import Agent
 from beyond_agent_core.client import HttpTransport
 from beyond_agent_core.client_pool import ConnectionPool
 from beyond_agent_core.errors import ConfigError
+from beyond_agent_core.events import AgentEnd, AgentEvent, TurnRetry
+from beyond_agent_core.hooks import Hooks
 from beyond_agent_core.session import Session
 from beyond_agent_core.testing.clock import FakeClock
 from beyond_agent_core.testing.model_server import ModelServer
@@ -27,7 +29,7 @@ from beyond_wire.errors import EncodeError
 from beyond_wire.types import MessageStop, ModelRequest, TextDelta, user
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from beyond_agent_core.errors import RunFault
 
@@ -449,6 +451,57 @@ def test_a_body_of_an_error_that_never_ends_is_not_waited_for(monkeypatch: pytes
     asyncio.run(run())
 
 
+# -- hooks
+
+
+def test_hooks_see_bodies_and_heads_and_never_the_key() -> None:
+    """A body may be replaced; the head of every answer is seen, also that of a refusal, and a copy of it."""
+    bodies, heads = list[bytes](), list[tuple[int, str]]()
+
+    async def payload(body: bytes) -> bytes:
+        bodies.append(body)
+        return body.replace(b'"hi"', b'"ho ho"')
+
+    def answered(status: int, headers: Mapping[str, str]) -> None:
+        heads.append((status, headers["content-type"].partition(";")[0]))
+        cast("dict[str, str]", headers).clear()
+
+    async def run(server: ModelServer) -> None:
+        hooks = Hooks(before_provider_payload=payload, after_provider_response=answered)
+        async with HttpTransport(server.url, key, hooks=hooks) as transport:
+            assert await text_of(transport) == "x"
+            assert (await fault_of(transport)).status == 401
+
+    with ModelServer([says("x"), error_status(401, "no")]) as server:
+        asyncio.run(run(server))
+        sent = [asked.body for asked in server.requests]
+    assert [b"ho ho" in body for body in sent] == [True, True]
+    assert heads == [(200, "text/event-stream"), (401, "application/json")]
+    assert len(bodies) == 2
+    assert KEY.encode() not in b"".join(bodies)
+
+
+def test_hooks_of_the_transport_that_fail_do_not_disturb(caplog: pytest.LogCaptureFixture) -> None:
+    """The answer is as without them, and the log says which and why."""
+
+    def fail(*_: object) -> Any:
+        raise RuntimeError("broken hook")
+
+    async def run(server: ModelServer, hooks: Hooks) -> None:
+        async with HttpTransport(server.url, key, hooks=hooks) as transport:
+            assert await text_of(transport) == "x"
+
+    with ModelServer([says("x"), says("x")]) as server:
+        asyncio.run(run(server, Hooks(before_provider_payload=fail, after_provider_response=fail)))
+        odd: Any = str
+        asyncio.run(run(server, Hooks(before_provider_payload=odd)))
+    assert [record.getMessage() for record in caplog.records] == [
+        "hook before_provider_payload failed: RuntimeError: broken hook",
+        "hook after_provider_response failed: RuntimeError: broken hook",
+        "hook before_provider_payload returned str, not bytes",
+    ]
+
+
 # -- the whole way
 
 
@@ -466,17 +519,47 @@ def test_an_agent_over_http() -> None:
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("model", ["claude-opus-4-8", "gpt-5", "some/other"])
+def test_a_stream_of_keep_alives_only_is_stalled(model: str) -> None:
+    """Bytes go on coming, events do not: the turn is asked for again, on a connection of its own, or has failed."""
+
+    async def run(server: ModelServer, *, retry: bool) -> tuple[list[AgentEvent], Session]:
+        events, session = list[AgentEvent](), Session()
+        async with HttpTransport(server.url, key, byte_idle_s=0.05) as transport:
+            # Ten keep-alives fit into the patience, five into that of the transport: it is not theirs that ends it.
+            agent = Agent(transport, model=model, retry=retry, retry_base_delay_ms=1, event_idle_timeout=0.1)
+            await asyncio.wait_for(agent.run(session, "go", on_event=events.append), 10)
+        return events, session
+
+    stall = BrokenStream(turn=says("hi"), after=2, then="keep_alives")
+    with ModelServer([stall, says("there"), stall]) as server:
+        events, session = asyncio.run(run(server, retry=True))
+        told = [(event.phase, event.error_code) for event in events if isinstance(event, TurnRetry)]
+        assert (told, len(session.messages), server.accepted) == ([("stream", "stream_stalled")], 2, 2)
+        events, session = asyncio.run(run(server, retry=False))
+        end = events[-1]
+        assert isinstance(end, AgentEnd)
+        assert (end.outcome, end.error_code, len(session.messages)) == ("error", "stream_stalled", 1)
+        assert server.until(lambda server: server.left == 2)
+
+
 def test_what_the_import_brings_along() -> None:
-    """Importing the package brings no HTTP library; a connection brings h11 and nothing larger."""
+    """Importing the package brings no HTTP library; a connection brings h11 and no more, a request one dialect."""
     code = (
         "import sys, json, beyond_agent_core\n"
         "first = sorted(sys.modules)\n"
-        "import beyond_agent_core.client_connect\n"
-        "print(json.dumps([first, sorted(sys.modules)]))"
+        "import beyond_agent_core.client, beyond_agent_core.client_connect\n"
+        "second = sorted(sys.modules)\n"
+        "from beyond_agent_core.client_dialect import dialect_named\n"
+        "dialect_named('chat')\n"
+        "print(json.dumps([first, second, sorted(sys.modules)]))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    first, second = json.JSONDecoder().decode(said.stdout)
+    first, second, third = json.JSONDecoder().decode(said.stdout)
     heavy = {"http.client", "httpx2", "email.utils", "urllib.request", "anyio"}
     assert not (heavy | {"h11"}) & set(first)
     assert "h11" in second
     assert not heavy & set(second)
+    dialects = {"beyond_wire.anthropic", "beyond_wire.chat", "beyond_wire.responses"}
+    assert not dialects & set(second)
+    assert dialects & set(third) == {"beyond_wire.chat"}

@@ -6,6 +6,7 @@ import pytest
 
 from beyond_agent_core.control import LANE, Control, Queued
 from beyond_agent_core.errors import ConfigError, QueueFull
+from beyond_wire.types import ImageSource
 
 
 def test_a_full_lane_refuses_the_newest() -> None:
@@ -62,6 +63,29 @@ def test_a_cancel_is_for_one_run_and_drops_nothing() -> None:
     assert not control.cancelled
     assert control.pending().follow_ups == 1
     assert len(calls) == 4
+
+
+def test_what_waits_can_be_shown() -> None:
+    """The texts of each lane, oldest first; to look at them takes nothing out."""
+    control = Control()
+    control.steer("a")
+    control.steer("b")
+    control.follow_up("", [ImageSource(media_type="image/png", data="AA==")])
+    assert control.queued() == (("a", "b"), ("",))
+    assert control.pending() == (2, 1)
+
+
+def test_a_model_is_switched_with_its_thinking() -> None:
+    """A budget or an effort comes along, the last request counts, and what no model takes is refused at once."""
+    control = Control()
+    control.switch_model("a", 2048)
+    control.switch_model("b", effort="high")
+    for field, arguments in (("model", ("",)), ("thinking", ("a", 0)), ("effort", ("a", None, "huge"))):
+        with pytest.raises(ConfigError) as told:
+            control.switch_model(*arguments)  # pyright: ignore[reportArgumentType] - that is the point
+        assert told.value.field == field
+    assert control.take_model() == ("b", None, "high")
+    assert control.take_model() is None
 
 
 def test_a_bad_mode_is_named() -> None:

@@ -31,6 +31,7 @@ LOOP_LINES = 250
 
 
 MORE = {
+    "__init__.py": {"importlib"},
     "agent.py": {"asyncio", "random", "time"},
     "control.py": {"threading"},
     "dispatch.py": {"asyncio", "inspect"},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from beyond_agent_core.errors import ConfigError, RunFault
 from beyond_agent_core.limits import Limits, Prices, Used, message_of
-from beyond_agent_core.retry import Counts, next_attempt
+from beyond_agent_core.retry import Counts, RetryPolicy, next_attempt
 from beyond_wire.types import TokenUsage
 
 
@@ -59,6 +59,15 @@ def test_a_wait_is_at_least_what_the_provider_asks_for() -> None:
         assert retry is not None
         assert retry.seconds == wanted
     assert next_attempt(RunFault(code="http_status", message="", transient=True, retry_after=61), Counts(), 0.0) is None
+
+
+def test_a_policy_sets_how_often_and_how_long() -> None:
+    """Retries of a kind within a round, and the first of their waits; with none at all there is no round either."""
+    counts, policy = Counts(), RetryPolicy(max_retries=2, base_delay_s=0.1)
+    retries = [next_attempt(FAULT, counts, 0.0, policy) for _ in range(3)]
+    seen = [(retry.phase, retry.attempt, retry.most, retry.seconds) for retry in retries if retry]
+    assert seen == [("connect", 1, 2, 0.1), ("connect", 2, 2, 0.2), ("round", 1, 3, 2.0)]
+    assert next_attempt(FAULT, Counts(), 0.0, RetryPolicy(max_retries=0)) is None
 
 
 def test_the_two_kinds_count_apart() -> None:

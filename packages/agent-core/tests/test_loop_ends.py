@@ -250,7 +250,7 @@ def test_whatever_happens_the_session_can_be_sent_and_events_are_in_order(
 def test_without_retry_a_fault_is_final_and_what_it_cost_counts() -> None:
     """No wait, no second request; the priced tokens of the attempt are in the run's budget."""
     world = World((BUSY,))
-    world.run.settings = replace(SETTINGS, retry=False, limits=Limits(max_cost=1, prices=Prices(input=10, output=1)))
+    world.run.settings = replace(SETTINGS, retry=None, limits=Limits(max_cost=1, prices=Prices(input=10, output=1)))
     record = world.record()
     assert record.end.fault == BUSY
     assert not any(isinstance(effect, ask.Sleep) for effect in record.effects)

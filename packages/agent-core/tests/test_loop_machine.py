@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
 from beyond_agent_core import effects as ask
@@ -26,10 +26,12 @@ from beyond_agent_core.estimate import tokens_of
 from beyond_agent_core.events import AgentEnd
 from beyond_agent_core.limits import Limits
 from beyond_agent_core.loop import loop
+from beyond_agent_core.retry import RetryPolicy
 from beyond_agent_core.run import BROKEN_OFF, Run, Settings
 from beyond_agent_core.session import Session
 from beyond_agent_core.testing import FakeClock, assert_fit, assert_grammar, calls, refuses, says
 from beyond_wire.caps import caps_for
+from beyond_wire.dialects import dialect_for
 from beyond_wire.history import prepare
 from beyond_wire.testing.histories import broken_rules
 from beyond_wire.types import ImageBlock, ModelRequest, TextBlock, TokenUsage, ToolDef, ToolResultBlock, ToolUseBlock
@@ -100,7 +102,7 @@ class LoopMachine(RuleBasedStateMachine):
             tools=(ToolDef(name="t", description="", input_schema={"type": "object"}),),
             limits=Limits(max_steps=steps, max_seconds=100.0),
             compaction=CompactionSettings(window=WINDOW, enabled=enabled),
-            retry=retry,
+            retry=RetryPolicy() if retry else None,
         )
         run = Run(self.session, given, self.control, clock=self.clock, chance=lambda: 0.5)
         prompt = Queued(self._mark()) if prompted else None
@@ -213,6 +215,8 @@ class LoopMachine(RuleBasedStateMachine):
             caps = caps_for(model)
             sent = prepare(ModelRequest(model=model, messages=self.session.messages, max_tokens=1), caps)
             assert broken_rules(sent.messages) == []
+            # What the format cannot hold is an EncodeError.
+            assert dialect_for(model).encode(sent, caps)
 
     # -- moves
 
@@ -327,5 +331,6 @@ def _said(block: ContentBlock) -> str:
             return ""
 
 
-LoopMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestLoopMachine = LoopMachine.TestCase
+def test_whatever_happens_nothing_is_lost_and_the_session_can_be_sent() -> None:
+    """The invariants of the machine, over runs that are drawn."""
+    run_state_machine_as_test(LoopMachine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))

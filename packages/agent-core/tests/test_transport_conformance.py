@@ -277,7 +277,7 @@ def test_a_double_that_hears_keep_alives(monkeypatch: pytest.MonkeyPatch) -> Non
         def decoder(self) -> Decoder:
             return Decoder(self.real.name)
 
-    monkeypatch.setattr(client, "DIALECTS", {name: Dialect(name) for name in DIALECTS})
+    monkeypatch.setattr(client, "dialect_named", Dialect)
     assert names(HttpTransport) == ["ignores_keep_alives"]
 
 

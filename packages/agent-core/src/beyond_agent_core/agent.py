@@ -18,12 +18,15 @@ from beyond_agent_core.dispatch_call import ToolBounds
 from beyond_agent_core.dispatch_locks import WriteLocks
 from beyond_agent_core.drive import Driver, Sink
 from beyond_agent_core.drive_backlog import Backlog
+from beyond_agent_core.drive_call import EVENT_IDLE_S
 from beyond_agent_core.errors import ConfigError
 from beyond_agent_core.hooks import Hooks
 from beyond_agent_core.limits import Limits
 from beyond_agent_core.loop import loop
+from beyond_agent_core.retry import STANDARD, RetryPolicy
 from beyond_agent_core.run import Run, Settings
 from beyond_agent_core.tools import ToolRegistry
+from beyond_wire.caps import caps_for
 from beyond_wire.types import EFFORTS, Caps
 
 if TYPE_CHECKING:
@@ -50,9 +53,10 @@ class Agent:
     """Immutable once made. Raises ConfigError, naming the field, for what cannot be used.
 
     `thinking` is a budget in tokens, `tool_timeout` and `progress_interval` are seconds. `write_locks` may be shared
-    with other agents, which then never write one path at the same time. Without `retry` every fault of a model call is
-    final. `caps` are the model's abilities, in the place of the table's. `clock` gives monotonic seconds, `chance`
-    numbers from 0 to 1.
+    with other agents, which then never write one path at the same time. Without `retry`, or with `max_retries` 0, every
+    fault of a model call is final; `retry_base_delay_ms` is the first wait, which doubles. A stream has stalled after
+    `event_idle_timeout` seconds without an event of the answer. `caps` are the model's abilities, in the place of the
+    table's, or a function that gives those of any model. `clock` gives monotonic seconds, `chance` numbers from 0 to 1.
     """
 
     def __init__(
@@ -74,8 +78,11 @@ class Agent:
         hooks: Hooks | None = None,
         checkpoint: Callable[[str, Session], Maybe[object]] | None = None,
         retry: bool | None = True,
+        max_retries: int = STANDARD.max_retries,
+        retry_base_delay_ms: float = STANDARD.base_delay_s * 1000,
+        event_idle_timeout: float = EVENT_IDLE_S,
         compaction: CompactionSettings | None = None,
-        caps: Caps | None = None,
+        caps: Caps | Callable[[str], Caps] | None = None,
         write_locks: WriteLocks | None = None,
         tool_timeout: float | None = None,
         max_result_bytes: int = ToolBounds().result_bytes,
@@ -93,7 +100,11 @@ class Agent:
             raise ConfigError("reasoning_effort", f"must be one of {', '.join(EFFORTS)}")
         if temperature is not None and not temperature >= 0:
             raise ConfigError("temperature", "must be 0 or above")
+        if max_retries < 0:
+            raise ConfigError("max_retries", "must be 0 or above")
         _above_zero(
+            retry_base_delay_ms=retry_base_delay_ms,
+            event_idle_timeout=event_idle_timeout,
             max_tokens=max_tokens,
             thinking=thinking,
             tool_timeout=tool_timeout,
@@ -105,7 +116,7 @@ class Agent:
             hooks=(hooks, Hooks),
             write_locks=(write_locks, WriteLocks),
             compaction=(compaction, CompactionSettings),
-            caps=(caps, Caps),
+            caps=(None if callable(caps) else caps, Caps),
         )
         for field, most in (("max_result_bytes", max_result_bytes), ("max_turn_bytes", max_turn_bytes)):
             if most < LEAST_BYTES:
@@ -113,7 +124,6 @@ class Agent:
         self._transport = transport
         self._tools = ToolRegistry(tools)
         self._system = system
-        self._effort = reasoning_effort
         self._cache_long = cache_long
         self._block_images = block_images
         self._sequential = sequential_tools
@@ -127,6 +137,7 @@ class Agent:
             progress_s=progress_interval,
             progress_bytes=progress_bytes,
         )
+        self._event_idle_s = event_idle_timeout
         self._clock = clock
         self._chance = chance
         self.settings = Settings(
@@ -135,12 +146,14 @@ class Agent:
             tools=self._tools.definitions(),
             max_tokens=max_tokens,
             thinking=thinking,
+            reasoning_effort=reasoning_effort,
             temperature=temperature,
             cache_key=cache_key,
             limits=limits or Limits(),
-            retry=bool(retry),
+            retry=RetryPolicy(max_retries=max_retries, base_delay_s=retry_base_delay_ms / 1000) if retry else None,
             compaction=compaction or CompactionSettings(),
-            caps=caps,
+            caps=None if callable(caps) else caps,
+            caps_of=caps if callable(caps) else caps_for,
         )
 
     async def run(
@@ -254,6 +267,7 @@ class Agent:
             hooks=self._hooks,
             shape=self._shape(),
             room=room,
+            event_idle_s=self._event_idle_s,
         )
         return run, driver, sink
 
@@ -261,7 +275,6 @@ class Agent:
         """Return what adds, for one run, the settings that the loop does not know; all attempts at a turn are alike."""
         texts: dict[int, str] = {}
         more: dict[str, Any] = {
-            "reasoning_effort": self._effort,
             "cache_long": self._cache_long,
             "block_images": self._block_images,
         }

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from msgspec.structs import replace
 
+from beyond_agent_core.client_dialect import dialect_named
 from beyond_agent_core.client_faults import failure, not_a_stream, refused, retry_after_s, without_key
 from beyond_agent_core.client_headers import VALUE, checked, is_stream, request_headers
+from beyond_agent_core.client_histories import Histories
 from beyond_agent_core.client_pool import ConnectionPool
 from beyond_agent_core.client_target import parse_base
 from beyond_agent_core.errors import ConfigError, RunFault
+from beyond_agent_core.hooks import LOG, Hooks, call_quietly
 from beyond_agent_core.transport import TransportFailed
 from beyond_wire.caps import caps_for
-from beyond_wire.dialects import DIALECTS
 from beyond_wire.errors import ProviderError, WireError
 from beyond_wire.types import MessageStop
 
@@ -49,8 +51,8 @@ class HttpTransport:
 
     `direct` says that it is the provider, where Anthropic wants its key in `x-api-key`. `dialect` names the format for
     all models, by default each model's own, and `caps` says what a model can do. `headers` come last and win. `tls`
-    replaces what the system trusts, and must verify. Proxies are those of `environ`. Raises `ConfigError`, naming the
-    field, for what cannot be used.
+    replaces what the system trusts, and must verify. Proxies are those of `environ`. Of `hooks` the two are called that
+    see bodies and heads; neither sees the key. Raises `ConfigError`, naming the field, for what cannot be used.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class HttpTransport:
         environ: Mapping[str, str] | None = None,
         connect_s: float = CONNECT_S,
         byte_idle_s: float = BYTE_IDLE_S,
+        hooks: Hooks | None = None,
     ) -> None:
         self._origin, self._prefix = parse_base(base_url, os.environ if environ is None else environ)
         # A context that checks names cannot be one that verifies nothing: `ssl` refuses the two together.
@@ -80,11 +83,13 @@ class HttpTransport:
         self._direct = direct
         self._dialect: DialectName | None = dialect
         self._caps = caps
+        self._histories = Histories()
         self._own_pool = pool is None
         self._pool = ConnectionPool() if pool is None else pool
         self._tls = tls
         self._connect_s = connect_s
         self._byte_idle_s = byte_idle_s
+        self._hooks = Hooks() if hooks is None else hooks
 
     def __repr__(self) -> str:
         return f"<HttpTransport {self._origin.scheme}://{self._origin.authority}{self._prefix} idle={self._pool.idle}>"
@@ -98,7 +103,8 @@ class HttpTransport:
         self.close()
 
     def close(self) -> None:
-        """Close idle connections, unless the pool is shared: then they are its owner's."""
+        """Close idle connections, unless the pool is shared: then they are its owner's. Forget all histories."""
+        self._histories.clear()
         if self._own_pool:
             self._pool.close()
 
@@ -111,8 +117,10 @@ class HttpTransport:
         caps = self._caps(request.model)
         if self._dialect is not None:
             caps = caps.spoken(self._dialect)
-        dialect = DIALECTS[caps.dialect]
-        body = dialect.encode(request if request.stream else replace(request, stream=True), caps)
+        dialect = dialect_named(caps.dialect)
+        asked = request if request.stream else replace(request, stream=True)
+        body = dialect.encode_prepared(self._histories.prepare(asked, caps), caps, source=asked)
+        body = await self._payload(body)
         key = await self._key()
         named = "x-api-key" if self._direct and dialect.name == "anthropic" else "authorization"
         fixed = request_headers(self._origin, len(body), credential=(named, key))
@@ -121,6 +129,7 @@ class HttpTransport:
         try:
             target = self._origin.target(self._prefix + dialect.path)
             status, fields = await connection.ask(target, headers, body, byte_idle_s=self._byte_idle_s)
+            await call_quietly(self._hooks.after_provider_response, "after_provider_response", status, dict(fields))
             if not (status == 200 and is_stream(fields)):
                 fault = await _fault(connection, status, fields, key)
                 raise TransportFailed(fault)
@@ -136,6 +145,14 @@ class HttpTransport:
             await connection.settle()
         finally:
             self._pool.give_back(connection)
+
+    async def _payload(self, body: bytes) -> bytes:
+        """Return what is sent in the place of `body`."""
+        replaced = await call_quietly(self._hooks.before_provider_payload, "before_provider_payload", body)
+        if replaced is None or isinstance(replaced, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - hooks are others' code
+            return body if replaced is None else replaced
+        LOG.warning("hook before_provider_payload returned %s, not bytes", type(replaced).__name__)
+        return body
 
     async def _key(self) -> str:
         try:

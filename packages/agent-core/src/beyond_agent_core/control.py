@@ -12,11 +12,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from beyond_agent_core.errors import ConfigError, QueueFull
+from beyond_wire.types import EFFORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from beyond_wire.types import ImageSource
+    from beyond_wire.types import Effort, ImageSource
 
 LANE: Final = 64
 """Messages that a lane holds at most (agent-core contract, steering and control)."""
@@ -28,6 +29,21 @@ class Queued(NamedTuple):
 
     text: str
     images: tuple[ImageSource, ...] = ()
+
+
+class QueuedTexts(NamedTuple):
+    """The texts that wait in each lane, oldest first; a message of images alone has an empty one."""
+
+    steers: tuple[str, ...]
+    follow_ups: tuple[str, ...]
+
+
+class ModelChoice(NamedTuple):
+    """A model, and how much it is to think: a budget in tokens, or an effort where it has levels."""
+
+    model: str
+    thinking: int | None = None
+    effort: Effort | None = None
 
 
 class Pending(NamedTuple):
@@ -51,7 +67,7 @@ class Control:
         self._running = False
         self._cancelled = False
         self._stop = False
-        self._model: tuple[str, int | None] | None = None
+        self._model: ModelChoice | None = None
         self._tools: tuple[str, ...] | None = None
         self._abort_retry = False
         self.changed: Callable[[], None] = _nobody
@@ -80,10 +96,19 @@ class Control:
         """End a wait for a further attempt, and the run with the fault that was to be retried."""
         self._set("_abort_retry")
 
-    def switch_model(self, model: str, thinking: int | None = None) -> None:
-        """Ask another model from the next turn on; `thinking` is its budget in tokens."""
+    def switch_model(self, model: str, thinking: int | None = None, effort: Effort | None = None) -> None:
+        """Ask another model from the next turn on, or the same one with other thinking.
+
+        `thinking` is a budget in tokens; neither it nor `effort` is kept from the model before. Raises ConfigError.
+        """
+        if not model:
+            raise ConfigError("model", "must name one")
+        if thinking is not None and thinking <= 0:
+            raise ConfigError("thinking", "must be above 0")
+        if effort is not None and effort not in EFFORTS:
+            raise ConfigError("effort", f"must be one of {', '.join(EFFORTS)}")
         with self._lock:
-            self._model = (model, thinking)
+            self._model = ModelChoice(model, thinking, effort)
         self.changed()
 
     def set_tools(self, names: Sequence[str]) -> None:
@@ -96,6 +121,12 @@ class Control:
         """Return how many messages wait."""
         with self._lock:
             return Pending(len(self._steers), len(self._follow_ups))
+
+    def queued(self) -> QueuedTexts:
+        """Return what waits, for a display; it stays where it is."""
+        with self._lock:
+            steers, follow_ups = self._steers, self._follow_ups
+            return QueuedTexts(tuple(one.text for one in steers), tuple(one.text for one in follow_ups))
 
     def clear(self) -> Pending:
         """Drop what waits; return how many messages that was."""
@@ -133,7 +164,7 @@ class Control:
         with self._lock:
             self._running = self._stop = False
 
-    def take_model(self) -> tuple[str, int | None] | None:
+    def take_model(self) -> ModelChoice | None:
         """Return the model that was asked for, once."""
         with self._lock:
             asked, self._model = self._model, None

@@ -126,8 +126,8 @@ def _boundary(run: Run) -> Steps[None]:
     """Apply what was asked for between turns: nothing changes in the middle of one."""
     model, tools = run.control.take_model(), run.control.take_tools()
     if model is not None:
-        run.switch(*model)
-        yield from emit(events.ModelSwitched(model=model[0], thinking=model[1]))
+        run.switch(model)
+        yield from emit(events.ModelSwitched(model=model.model, thinking=model.thinking))
     if tools is not None:
         yield from emit(events.ToolsUpdated(tool_names=run.retain(tools)))
 

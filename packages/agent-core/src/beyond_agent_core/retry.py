@@ -16,15 +16,19 @@ from beyond_agent_core.events import Phase
 if TYPE_CHECKING:
     from beyond_agent_core.errors import RunFault
 
-ATTEMPTS: Final = 3
-"""Retries of either kind within a round."""
 ROUNDS: Final = 3
-FIRST_S: Final = 0.25
 LONGEST_S: Final[dict[str, float]] = {"connect": 10.0, "stream": 5.0, "round": 30.0}
 FIRST_ROUND_S: Final = 2.0
 LONGEST_WAIT_S: Final = 60.0
 """A provider that asks for a longer wait is not waited for."""
 JITTER: Final = 0.25
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What of it may be set: retries of either kind within a round, 0 for none at all, and the first of their waits."""
+
+    max_retries: int = 3
+    base_delay_s: float = 0.25
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,9 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+STANDARD: Final = RetryPolicy()
+
+
 class Counts(msgspec.Struct, kw_only=True):
     """Retries so far of one turn; a committed turn begins with new ones."""
 
@@ -44,22 +51,23 @@ class Counts(msgspec.Struct, kw_only=True):
     round: int = 0
 
 
-def next_attempt(fault: RunFault, counts: Counts, chance: float) -> Retry | None:
+def next_attempt(fault: RunFault, counts: Counts, chance: float, policy: RetryPolicy = STANDARD) -> Retry | None:
     """Return the next attempt, counted in `counts`, or None: the fault is final.
 
     `chance` from 0 to 1 sets the jitter. A provider's own wait is never undercut, and above a minute is a no.
     """
-    if not fault.transient or (fault.retry_after or 0.0) > LONGEST_WAIT_S:
+    most = policy.max_retries
+    if most == 0 or not fault.transient or (fault.retry_after or 0.0) > LONGEST_WAIT_S:
         return None
     phase: Phase = "stream" if fault.started else "connect"
     tried = counts.stream if fault.started else counts.connect
-    if tried < ATTEMPTS:
+    if tried < most:
         if fault.started:
             counts.stream += 1
         else:
             counts.connect += 1
-        wait = min(LONGEST_S[phase], FIRST_S * 2**tried)
-        return Retry(phase=phase, attempt=tried + 1, most=ATTEMPTS, seconds=_jittered(wait, fault, chance))
+        wait = min(LONGEST_S[phase], policy.base_delay_s * 2**tried)
+        return Retry(phase=phase, attempt=tried + 1, most=most, seconds=_jittered(wait, fault, chance))
     if counts.round < ROUNDS:
         wait = min(LONGEST_S["round"], FIRST_ROUND_S * 2**counts.round)
         counts.round += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,9 +13,11 @@ from beyond_agent_core.errors import RunFailed, RunFault
 from beyond_agent_core.estimate import prompt_tokens
 from beyond_agent_core.events import CompactionReason, LimitHit, Outcome, Undelivered
 from beyond_agent_core.limits import Limits, Used, message_of
+from beyond_agent_core.retry import STANDARD, RetryPolicy
 from beyond_wire.caps import caps_for
 from beyond_wire.types import (
     Caps,
+    Effort,
     ImageBlock,
     Message,
     ModelRequest,
@@ -30,10 +33,10 @@ from beyond_wire.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from beyond_agent_core.compaction_text import Targets
-    from beyond_agent_core.control import Control, Queued
+    from beyond_agent_core.control import Control, ModelChoice, Queued
     from beyond_agent_core.effects import CallFailed, Why
     from beyond_agent_core.session import Session
     from beyond_wire.types import ContentBlock
@@ -48,7 +51,8 @@ BROKEN_OFF: Final = "cancelled: tool call aborted before it finished"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every request of a run has in common; `tools` in any order, `thinking` a budget in tokens.
 
-    Without `retry` every fault of a model call is final. `caps` are the model's abilities, in the place of the table's.
+    Without `retry` every fault of a model call is final. `caps` are the abilities of `model`, in the place of what
+    `caps_of` says of it, and of other models that are switched to.
     """
 
     model: str
@@ -56,12 +60,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolDef, ...] = ()
     max_tokens: int | None = None
     thinking: int | None = None
+    reasoning_effort: Effort | None = None
     temperature: float | None = None
     cache_key: str | None = None
     limits: Limits = Limits()
-    retry: bool = True
+    retry: RetryPolicy | None = STANDARD
     compaction: CompactionSettings = CompactionSettings()
     caps: Caps | None = None
+    caps_of: Callable[[str], Caps] = caps_for
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +164,7 @@ class Run:
     @property
     def caps(self) -> Caps:
         """Abilities of the model that is asked now."""
-        return self.settings.caps or caps_for(self.settings.model)
+        return self.settings.caps or self.settings.caps_of(self.settings.model)
 
     @property
     def sizes(self) -> Sizes:
@@ -180,13 +186,20 @@ class Run:
             tools=tuple(sorted(settings.tools, key=lambda tool: tool.name)),
             max_tokens=min(wanted, max(room, LEAST_ANSWER, (settings.thinking or 0) + 1)),
             thinking=None if settings.thinking is None else Thinking(budget_tokens=settings.thinking),
+            reasoning_effort=settings.reasoning_effort,
             temperature=settings.temperature,
             cache_key=settings.cache_key,
         )
 
-    def switch(self, model: str, thinking: int | None) -> None:
+    def switch(self, asked: ModelChoice) -> None:
         """Ask another model from now on."""
-        self.settings = msgspec.structs.replace(self.settings, model=model, thinking=thinking, caps=None)
+        self.settings = msgspec.structs.replace(
+            self.settings,
+            model=asked.model,
+            thinking=asked.thinking,
+            reasoning_effort=asked.effort,
+            caps=self.settings.caps if asked.model == self.settings.model else None,
+        )
         known = self.session.compaction
         self.session.note_compaction(msgspec.structs.replace(known, failures=0, broken_for=""))
 

@@ -38,6 +38,7 @@ def summary_attempts(run: Run, request: ModelRequest) -> Steps[Turn | RunFault |
 def _attempts(
     run: Run, request: Callable[[], ModelRequest], step: int | None, counts: Counts
 ) -> Steps[Turn | RunFault | End]:
+    policy = run.settings.retry
     while True:
         # A watcher may have cancelled since the top of the turn, and a wait or a summary may have used up a budget.
         end = run.must_end()
@@ -51,7 +52,7 @@ def _attempts(
             return run.interrupted(answer.why)
         run.charge_failed(answer)
         fault = answer.fault
-        retry = next_attempt(fault, counts, run.chance()) if run.settings.retry else None
+        retry = None if policy is None else next_attempt(fault, counts, run.chance(), policy)
         if retry is None:
             return fault
         if step is not None:

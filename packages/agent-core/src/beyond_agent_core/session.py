@@ -51,7 +51,6 @@ class _Stored(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 _COUNTS = tuple(name for name in TokenUsage.__struct_fields__)
-_DECODER = msgspec.json.Decoder(_Stored)
 
 
 class Session:
@@ -188,7 +187,8 @@ class Session:
         """Return the session in JSON text. Raises SessionInvalid naming the path of what is wrong."""
         session = cls()
         try:
-            session._stored = _DECODER.decode(text)
+            # Not a decoder made once: to make one takes a millisecond of start-up, which most processes need not spend.
+            session._stored = msgspec.json.decode(text, type=_Stored)
         except msgspec.DecodeError as error:
             raise SessionInvalid(f"session: {error}") from None
         return session

@@ -15,8 +15,12 @@ TOOL_NAMES = ("bash", "edit", "find", "fork", "grep", "logs", "ls", "read", "syn
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for. Times are milliseconds or seconds as the name says; None is no limit, or the model's own."""
+    """What was asked for. Times are milliseconds or seconds as the name says; None is no limit, or the model's own.
 
+    `stated` names the settings that some layer said something about; all others have their defaults.
+    """
+
+    stated: frozenset[str] = frozenset()
     # which model answers
     model: str = "claude-opus-4-8"
     gateway_url: str = "http://ai.internal"

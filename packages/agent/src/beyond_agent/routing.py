@@ -22,6 +22,7 @@ NO_KEY: Final = "no gateway key: pass --key or set AI_AGENT_KEY"
 """Exact text (agent contract, model routing)."""
 SECRET_VARIABLES: Final = ("AI_AGENT_KEY", "AI_API_KEY")
 """Variables that no child of a tool inherits (agent contract, model routing)."""
+_NAMING_A_GATEWAY: Final = frozenset({"gateway_url", "key"})
 _LOOPBACK: Final = frozenset({"localhost", "::1"})
 
 
@@ -36,13 +37,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return f"<Route {'direct' if self.direct else 'gateway'}>"
 
 
-def route(options: Options, environ: Mapping[str, str], *, chosen: bool) -> Route:
-    """Return where requests go; `chosen` says that a gateway was named by a flag, a variable or a file.
-
-    Raises UsageError where no key is there.
-    """
+def route(options: Options, environ: Mapping[str, str]) -> Route:
+    """Return where requests go: to the gateway, unless only a provider is named. Raises UsageError without a key."""
     base = environ.get("AI_BASE_URL", "")
-    if options.direct or (base and not chosen):
+    if options.direct or (base and not options.stated & _NAMING_A_GATEWAY):
         if not base:
             raise UsageError("--direct: needs AI_BASE_URL, the base URL of an OpenAI or Anthropic endpoint")
         key = environ.get("AI_API_KEY", "")

@@ -14,7 +14,6 @@ from beyond_agent.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 MODEL_KEYS: Final = ("context_window", "max_output", "dialect", "vision", "thinking")
 """Abilities of a model that a file may state (agent contract, model routing)."""
@@ -22,12 +21,12 @@ _THINKING: Final = ("none", "budget", "adaptive", "effort")
 _DIALECTS: Final = ("anthropic", "chat", "responses")
 
 
-def settle(command: str, given: dict[str, Any], environ: Mapping[str, str], files: Sequence[Path]) -> Options:
+def settle(command: str, given: dict[str, Any], environ: Mapping[str, str], files: Sequence[str]) -> Options:
     """Return the settings of `command`; `files` from the weakest to the strongest, those missing are passed over.
 
     Raises UsageError for an unknown key, a value of the wrong kind, or settings that exclude each other.
     """
-    values: dict[str, Any] = {"max_steps": None} if command == "serve" else {}
+    values: dict[str, Any] = {}
     models: dict[str, dict[str, Any]] = {}
     for file in files:
         values |= _from_file(file, command, models)
@@ -36,15 +35,18 @@ def settle(command: str, given: dict[str, Any], environ: Mapping[str, str], file
             text = environ[flag.environment]
             if text:
                 values[flag.field] = read_text(flag, text, flag.environment)
-    options = Options(**(values | given), models=models)
+    stated = values | given
+    built_in: dict[str, Any] = {"max_steps": None} if command == "serve" else {}
+    options = Options(**(built_in | stated), models=models, stated=frozenset(stated))
     if options.max_cost is not None and options.prices is None:
         raise UsageError("--max-cost: needs --prices IN,OUT, the prices of a million tokens")
     return options
 
 
-def _from_file(file: Path, command: str, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _from_file(file: str, command: str, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
     try:
-        text = file.read_bytes()
+        with open(file, "rb") as opened:  # noqa: PTH123 - importing pathlib costs 10 ms of the start
+            text = opened.read()
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -67,7 +69,7 @@ def _from_file(file: Path, command: str, models: dict[str, dict[str, Any]]) -> d
     return values
 
 
-def _add_models(models: dict[str, dict[str, Any]], table: Any, file: Path) -> None:
+def _add_models(models: dict[str, dict[str, Any]], table: Any, file: str) -> None:
     if not isinstance(table, dict):
         raise UsageError(f'{file}: models: must be tables, as [models."my-model"]')
     for name, row in cast("dict[str, Any]", table).items():

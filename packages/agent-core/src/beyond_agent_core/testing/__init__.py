@@ -1,31 +1,80 @@
 """For tests of harnesses, public: a run without a model, without a network and without an event loop.
 
 - `Playbook` plays the loop by hand: this effect is expected, this answer is given
-- `says`, `calls`, `refuses` are model answers to give it
-- `ScriptedTransport` is a model that plays such answers, for the real driver
+- `turn` makes entries of a model's script, `says`, `calls` and `refuses` the commonest of them
+- `ScriptedTransport` is a model that plays such a script, for the real driver
+- `ModelServer` is the same over loopback HTTP in all three dialects, for tests of clients
 - `record_run` drives a whole run by a function, and records what it asked for and told
 - `FakeClock` is a clock that a test moves
 - `assert_grammar` and `assert_fit` say what holds of every run's events and of every session
+- `check_transport` and `check_tool` say whether a transport or a tool keeps the rules, and list those that it breaks
 """
 
-from beyond_agent_core.testing.clock import FakeClock
-from beyond_agent_core.testing.fit import assert_fit
-from beyond_agent_core.testing.grammar import assert_grammar
-from beyond_agent_core.testing.playbook import Playbook
-from beyond_agent_core.testing.record import Recorded, record_run
-from beyond_agent_core.testing.scripted import ScriptedTransport, ScriptExhausted
-from beyond_agent_core.testing.turns import calls, refuses, says
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from beyond_agent_core.testing import turn
+
+if TYPE_CHECKING:
+    from beyond_agent_core.testing.clock import FakeClock
+    from beyond_agent_core.testing.fit import assert_fit
+    from beyond_agent_core.testing.grammar import assert_grammar
+    from beyond_agent_core.testing.model_server import ModelServer
+    from beyond_agent_core.testing.model_server_script import BrokenStream, Raw, Status, error_status
+    from beyond_agent_core.testing.playbook import Playbook
+    from beyond_agent_core.testing.record import Recorded, record_run
+    from beyond_agent_core.testing.scripted import Broken, ScriptedTransport, ScriptExhausted
+    from beyond_agent_core.testing.tools_conformance import check_tool
+    from beyond_agent_core.testing.transport_conformance import check_transport
+    from beyond_agent_core.testing.turns import calls, refuses, says
+
+# One name, one module: whoever plays a loop by hand does not wait for a server.
+_LATER = {
+    "FakeClock": "clock",
+    "assert_fit": "fit",
+    "assert_grammar": "grammar",
+    "ModelServer": "model_server",
+    **dict.fromkeys(("BrokenStream", "Raw", "Status", "error_status"), "model_server_script"),
+    "Playbook": "playbook",
+    **dict.fromkeys(("Recorded", "record_run"), "record"),
+    **dict.fromkeys(("Broken", "ScriptExhausted", "ScriptedTransport"), "scripted"),
+    "check_tool": "tools_conformance",
+    "check_transport": "transport_conformance",
+    **dict.fromkeys(("calls", "refuses", "says"), "turns"),
+}
 
 __all__ = [
+    "Broken",
+    "BrokenStream",
     "FakeClock",
+    "ModelServer",
     "Playbook",
+    "Raw",
     "Recorded",
     "ScriptExhausted",
     "ScriptedTransport",
+    "Status",
     "assert_fit",
     "assert_grammar",
     "calls",
+    "check_tool",
+    "check_transport",
+    "error_status",
     "record_run",
     "refuses",
     "says",
+    "turn",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Give a name of this package, imported when it is first asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"beyond_agent_core.testing.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

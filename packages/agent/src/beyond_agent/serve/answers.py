@@ -299,10 +299,11 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatchupData(msgspec.Struct, frozen=True, kw_only=True):
-    """The context of a session."""
+    """The context of a session; `omitted` older messages did not fit, and are to be had by `get_messages`."""
 
     messages: list[dict[str, Any]]
     leaf_id: str | None
+    omitted: int = 0
 
 
 ANSWERS: dict[str, tuple[type[msgspec.Struct], ...]] = {

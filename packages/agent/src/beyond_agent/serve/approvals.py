@@ -7,6 +7,7 @@ Contract: agent contract, serve: transports and reconnection; policy and approva
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from beyond_agent.serve.answers import PendingApproval
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 OPTIONS: Final = ("allow", "allow_session", "deny")
 """What a client may offer a person."""
+REMEMBERED: Final = 256
+"""Questions that are settled and still known, so that a second answer is told from one to nothing."""
 
 
 class Reply(NamedTuple):
@@ -40,6 +43,7 @@ class Approvals:
         self._timeout_s = timeout_s
         self._new_id = new_id
         self._open: dict[str, tuple[PendingApproval, asyncio.Future[Reply]]] = {}
+        self._closed: deque[str] = deque(maxlen=REMEMBERED)
 
     async def ask(self, tool: str, summary: str, scope_key: str) -> Reply:
         """Return the answer of whoever is attached; a no where nobody is, or nobody answers in time."""
@@ -58,11 +62,14 @@ class Approvals:
             reply = Reply("deny", reason="timeout")
         finally:
             del self._open[request_id]
+            self._closed.append(request_id)
             self._tell(request_id, reply)
         return reply
 
     def answer(self, request_id: str, decision: Decision, scope: Scope) -> bool:
-        """Answer a question; return whether this answer was the first. Raises KeyError where it is not open."""
+        """Answer a question; return whether this answer was the first. Raises KeyError where nobody asked that."""
+        if request_id in self._closed:
+            return False
         _, answer = self._open[request_id]
         if answer.done():
             return False

@@ -32,6 +32,7 @@ class Outbox:
         self._room = asyncio.Event()
         self._room.set()
         self._ended = False
+        self._bound = True
         self.bytes = 0
 
     def put(self, data: bytes, key: str | None = None) -> None:
@@ -52,16 +53,30 @@ class Outbox:
     @property
     def full(self) -> bool:
         """Whether more waits than may."""
-        return self.bytes > self._most
+        return self._bound and self.bytes > self._most
 
     async def room(self) -> None:
         """Return once no more waits than may."""
         await self._room.wait()
 
+    def unbound(self) -> None:
+        """Have nobody wait for room any more: what follows is little, and must come to its end."""
+        self._bound = False
+        self._room.set()
+
     def end(self) -> None:
         """Take no more lines; `run` returns when those there are were sent."""
         self._ended = True
+        self._room.set()
         self._wake.set()
+
+    def end_with(self, last: bytes) -> None:
+        """Drop what waits, which its reader does not read, and end with one line."""
+        self._waiting.clear()
+        self._keyed.clear()
+        self.bytes = 0
+        self.put(last)
+        self.end()
 
     async def run(self) -> None:
         """Send lines as they come, until `end`. Raises OSError where the client is gone."""

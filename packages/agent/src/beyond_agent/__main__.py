@@ -1,0 +1,98 @@
+"""`beyond-ai-agent`: finds the command and runs it. Each is imported when it is asked for, because start-up is felt."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from beyond_agent import __version__
+
+COMMANDS: Final = {
+    "run": "do one job in this directory",
+    "serve": "keep sessions for a program that speaks JSON lines",
+    "attach": "join standard input and output to a serving socket",
+    "sessions": "list stored sessions",
+    "tools": "print the definitions of the tools",
+    "schema": "print the JSON schema of the protocol",
+    "trust": "let a project change what the agent does",
+    "untrust": "take that back",
+}
+_USAGE: Final = """usage: beyond-ai-agent COMMAND [...]
+
+A headless coding agent.
+
+commands:
+{commands}
+
+  beyond-ai-agent COMMAND --help says what each takes.
+
+options:
+  --version  print the version
+  --help     print this
+
+environment:
+  AI_GATEWAY_URL  base URL of the gateway (http://ai.internal)
+  AI_AGENT_KEY    virtual key for it
+  AI_AGENT_MODEL  id of the model
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command that `argv` names; return the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    command, rest = (words[0], words[1:]) if words else ("", [])
+    if command in ("--version", "-V"):
+        print(f"beyond-ai-agent {__version__}")  # noqa: T201 - what was asked for
+        return 0
+    if command in ("--help", "-h", "help"):
+        print(_usage(), end="")  # noqa: T201 - as above
+        return 0
+    if command not in COMMANDS:
+        return _unknown(command)
+    return _run(command, rest)
+
+
+def _run(command: str, rest: list[str]) -> int:
+    from importlib import import_module  # noqa: PLC0415 - --version does not need it
+
+    from beyond_agent.errors import CommandError  # noqa: PLC0415 - as above
+
+    try:
+        return import_module(f"beyond_agent.cli.{command}").main(rest)
+    except CommandError as error:
+        _complain(str(error))
+        return error.status
+    except KeyboardInterrupt:
+        _complain("[cancelled]")
+        return 130
+    except BrokenPipeError:
+        # Python would complain of it once more at its exit.
+        sys.stdout = None
+        return 0
+
+
+def _unknown(command: str) -> int:
+    from difflib import get_close_matches  # noqa: PLC0415 - as above
+
+    if not command:
+        _complain("no command: say which, as in beyond-ai-agent run; beyond-ai-agent --help lists them")
+        return 2
+    near = get_close_matches(command, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else "beyond-ai-agent --help lists them"
+    _complain(f"there is no command {command!r}; {hint}")
+    return 2
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:<{width}}  {does}" for name, does in COMMANDS.items())
+    return _USAGE.format(commands="\n".join(lines))
+
+
+def _complain(line: str) -> None:
+    prefix = "" if line.startswith("[") else "beyond-ai-agent: "
+    print(prefix + line.replace("\n", " "), file=sys.stderr)  # noqa: T201 - stderr is for faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""`run`: one job in this directory. Reads from top to bottom what happens between the command line and the exit status.
+
+Contract: agent contract, run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from beyond_agent.cli.starting import about_the_model, opened
+from beyond_agent.flags import parser_for
+from beyond_agent.startup import harness_for, here, read_options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from beyond_agent.harness import Harness, Site
+    from beyond_agent.job.inputs import Asked
+    from beyond_agent.job.show import Show
+    from beyond_agent.job.structured import StructuredOutput
+    from beyond_agent.options import Options
+    from beyond_agent.sessions.stored import StoredSession
+    from beyond_agent_core.agent import Agent
+
+_USAGE: Final = "beyond-ai-agent run [flags] TASK... [@FILE...] [-]"
+_DESCRIBE: Final = """\
+Does one job in this directory and ends. Each TASK is a prompt, in order; @FILE puts a file before the first;
+standard input, where it is a pipe, goes before all, and - waits for it.
+
+The answer goes to standard output, everything else to standard error. Exit status: 0 done, 1 error, 2 usage,
+3 refused, 4 a budget was used up, 128 + signal when cancelled."""
+
+
+def main(argv: list[str]) -> int:
+    """Do the job; return the exit status. Raises CommandError."""
+    places = here(os.environ)
+    options = read_options("run", argv, _parser(), os.environ, places)
+    harness = harness_for(options, os.environ)
+    site = harness.site(places.cwd)
+    from beyond_agent.job.inputs import Stdin, gather  # noqa: PLC0415 - settings that are wrong need none of it
+
+    answer = _answer(options, places.cwd)
+    prompts, notices = gather(
+        options.task,
+        Stdin(),
+        cwd=places.cwd,
+        expand=site.prompt.shortcuts.expand,
+        leave_stdin=options.no_stdin,
+        vision=harness.caps(options.model).vision,
+    )
+    show = _show(options)
+    for notice in (*site.prompt.notices, *notices, *about_the_model(harness)):
+        show.notice(notice)
+    from asyncio import run  # noqa: PLC0415 - as above
+
+    return run(_work(harness, site, prompts, show, answer))
+
+
+async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, answer: StructuredOutput | None) -> int:
+    from beyond_agent.job.work import Job  # noqa: PLC0415 - as above
+
+    _, stored = opened(harness, site)
+    try:
+        agent = _agent(harness, site, stored, show, answer)
+        if stored.skipped.count:
+            show.notice(f"session {stored.path}: {stored.skipped}")
+        return await Job(agent, stored, show, answer).work(prompts)
+    finally:
+        stored.close()
+        harness.close()
+
+
+def _agent(harness: Harness, site: Site, stored: StoredSession, show: Show, answer: StructuredOutput | None) -> Agent:
+    from beyond_agent.policy.tty import TerminalAsker  # noqa: PLC0415 - as above
+
+    chosen = harness.choice_for(stored)
+    stored.change_model(chosen.model)
+    stored.change_thinking(chosen.thinking)
+    ask = TerminalAsker(harness.options.approve_timeout_ms / 1000, aside=show.aside)
+    show.session(stored.id, chosen.model, site.cwd)
+    return harness.agent(
+        site,
+        chosen,
+        harness.gate(site, ask),
+        checkpoint=stored.checkpoint,
+        cache_key=stored.id,
+        more=() if answer is None else (answer,),
+    )
+
+
+def _show(options: Options) -> Show:
+    """Return what the job is shown by: a display only where a person looks at both streams."""
+    from beyond_agent.job.output import Messages, Output  # noqa: PLC0415 - as above
+
+    out, err = Output(1), Messages(2)
+    structured = options.output_schema is not None
+    if options.json:
+        from beyond_agent.job.show_json import JsonShow  # noqa: PLC0415 - one of three
+
+        return JsonShow(out, err)
+    if _for_a_person(options):
+        from beyond_agent.job.show_terminal import TerminalShow  # noqa: PLC0415 - one of three
+
+        return TerminalShow(out, final=options.final, payload_only=structured)
+    from beyond_agent.job.show_text import TextShow  # noqa: PLC0415 - one of three
+
+    return TextShow(out, err, final=options.final, payload_only=structured)
+
+
+def _for_a_person(options: Options) -> bool:
+    if options.plain or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return os.isatty(1) and os.isatty(2)
+
+
+def _answer(options: Options, cwd: str) -> StructuredOutput | None:
+    if options.output_schema is None:
+        return None
+    from beyond_agent.job.structured import tool_for  # noqa: PLC0415 - few jobs want one
+
+    return tool_for(options.output_schema, options.output_description, cwd)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_for("run", _USAGE, _DESCRIBE)
+    parser.add_argument("task", nargs="*", metavar="TASK", help="what to do")
+    return parser

@@ -1,0 +1,58 @@
+"""`sessions`: the stored sessions of this directory, newest first."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from beyond_agent.cli.words import parse
+from beyond_agent.errors import AgentFault
+from beyond_agent.startup import here
+
+if TYPE_CHECKING:
+    import argparse
+
+    from beyond_agent.sessions.listing import Listed
+
+_MOST_TITLE: Final = 60
+
+
+def main(argv: list[str]) -> int:
+    """Print them: a line each for people, or JSON."""
+    told = parse("sessions", "list the stored sessions of this directory, newest first", argv, _arguments)
+    import msgspec  # noqa: PLC0415 - usage errors need none of it
+
+    from beyond_agent.sessions.errors import SessionError  # noqa: PLC0415 - as above
+    from beyond_agent.sessions.store import SessionStore  # noqa: PLC0415 - as above
+
+    places = here(os.environ)
+    folder = told.session_dir or os.environ.get("AI_AGENT_SESSION_DIR")
+    store = SessionStore(folder) if folder else SessionStore(places.sessions, root=places.all_sessions)
+    try:
+        page = store.list_sessions(cwd=None if told.all else places.cwd)
+    except SessionError as error:
+        raise AgentFault(error.code, str(error)) from None
+    if told.json:
+        sys.stdout.write(msgspec.json.encode(page.sessions).decode() + "\n")
+        return 0
+    for each in page.sessions:
+        sys.stdout.write(_line(each, with_cwd=told.all) + "\n")
+    if not page.sessions:
+        where = "" if told.all else "; --all lists those of other directories"
+        sys.stderr.write(f"no sessions{where}\n")
+    return 0
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those of every directory")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--session-dir", metavar="PATH", help="where they are kept (AI_AGENT_SESSION_DIR)")
+
+
+def _line(each: Listed, *, with_cwd: bool) -> str:
+    count = "" if each.message_count is None else f"{each.message_count} messages"
+    title = each.title or each.preview or ""
+    shown = title if len(title) <= _MOST_TITLE else title[: _MOST_TITLE - 1] + "…"
+    parts = [each.id, each.updated_at[:16].replace("T", " "), f"{count:>13}", shown, *([each.cwd] if with_cwd else [])]
+    return "  ".join(parts).rstrip()

@@ -1,0 +1,57 @@
+"""Where text of a job goes: a descriptor that is written at once, and that its reader may close."""
+
+from __future__ import annotations
+
+import os
+
+
+class OutputClosed(Exception):  # noqa: N818 - it says what happened
+    """Whoever read stdout has gone: nobody wants the rest."""
+
+
+class Output:
+    """Writes text to a descriptor, each piece before the next is made. Lone surrogates become `?`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._column = 0
+
+    @property
+    def in_line(self) -> bool:
+        """Whether the last line is not ended."""
+        return self._column > 0
+
+    def write(self, text: str) -> None:
+        """Write it all. Raises OutputClosed where nobody reads, OSError where the disk is full."""
+        if not text:
+            return
+        self._column = len(text) - text.rfind("\n") - 1
+        self.write_bytes(text.encode("utf-8", "replace"))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes as they are. Raises as `write`."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except (BrokenPipeError, ConnectionResetError):
+            raise OutputClosed from None
+
+    def end_line(self) -> None:
+        """End the line that is not ended."""
+        if self.in_line:
+            self.write("\n")
+
+    def __repr__(self) -> str:
+        return f"<Output {self._descriptor}>"
+
+
+class Messages(Output):
+    """Stderr: what cannot be written there is not missed."""
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes as they are, or not."""
+        try:
+            super().write_bytes(data)
+        except (OutputClosed, OSError):
+            return

@@ -1,0 +1,76 @@
+"""From a command line to a `Harness`: the layers of settings, the trust of the project, the endpoint.
+
+Contract: agent contract, commands and places; model routing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from beyond_agent import places as places_of
+from beyond_agent.flags import given_on
+from beyond_agent.prompt.load import is_trusted
+from beyond_agent.prompt.trust import TrustStore
+from beyond_agent.routing import SECRET_VARIABLES, route
+from beyond_agent.settings import settle
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from beyond_agent.harness import Harness
+    from beyond_agent.options import Options
+    from beyond_agent.places import Places
+
+
+def read_options(
+    command: str, argv: list[str], parser: argparse.ArgumentParser, environ: Mapping[str, str], places: Places
+) -> Options:
+    """Return the settings of a command. Raises UsageError."""
+    given = given_on(argv, parser)
+    # The notices of an untrusted project come with its prompt, once.
+    trusted = is_trusted(places, TrustStore(places.trust), [], this_time=given.get("trust_project", False))
+    files = [places.settings, *([places.project_settings] if trusted else [])]
+    return settle(command, given, environ, files)
+
+
+def here(environ: Mapping[str, str]) -> Places:
+    """Return the places of the user of this process in its directory."""
+    return places_of.find(environ, home_of(environ), os.getcwd())  # noqa: PTH109 - paths are text here
+
+
+def home_of(environ: Mapping[str, str]) -> str:
+    """Return the user's home."""
+    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - as above
+
+
+def harness_for(options: Options, environ: Mapping[str, str]) -> Harness:
+    """Return what sessions work with. Raises UsageError where no key is there, or an endpoint that cannot be used."""
+    there = route(options, environ)
+    from beyond_agent.errors import UsageError  # noqa: PLC0415 - what is below waits for a key to be there
+    from beyond_agent.harness import Harness  # noqa: PLC0415 - as above
+    from beyond_agent.routing import abilities  # noqa: PLC0415 - as above
+    from beyond_agent_core.client import HttpTransport  # noqa: PLC0415 - as above
+    from beyond_agent_core.errors import ConfigError  # noqa: PLC0415 - as above
+
+    try:
+        transport = HttpTransport(
+            there.base_url,
+            lambda: there.key,
+            direct=there.direct,
+            caps=lambda model: abilities(model, options),
+            environ=environ,
+        )
+    except ConfigError as error:
+        raise UsageError(f"{'AI_BASE_URL' if there.direct else '--gateway-url'}: {error}") from None
+    secrets = (there.key, *(environ.get(name, "") for name in SECRET_VARIABLES))
+    return Harness(
+        options,
+        transport,
+        environ=environ,
+        home=home_of(environ),
+        today=time.strftime("%Y-%m-%d"),
+        secrets=tuple(dict.fromkeys(secret for secret in secrets if secret)),
+    )
