@@ -24,7 +24,6 @@ class Flag(NamedTuple):
     short: str | None = None
     variable: str | None = None
     repeatable: bool = False
-    layered: bool = True
     only: str | None = None
     also: str | None = None
 
@@ -42,11 +41,6 @@ class Flag(NamedTuple):
     def environment(self) -> str:
         """The variable it is read from."""
         return self.variable or f"AI_AGENT_{self.key.upper()}"
-
-
-def _once(name: str, help_text: str, kind: Kind = SWITCHED, **more: Any) -> Flag:
-    """Return a flag that chooses something for one command only: no variable, no file."""
-    return Flag(name, kind, help_text, layered=False, **more)
 
 
 GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
@@ -113,25 +107,25 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
         Flag("--event-idle-timeout-ms", kinds.MILLIS, "longest silence of the model before it counts as stalled"),
     ),
     "session": (
-        _once("--session", "go on with this session", kinds.TEXT._replace(metavar="PATH_OR_ID")),
-        _once("--continue", "go on with the newest session of this directory", short="-c"),
-        _once("--session-id", "go on with the session of exactly this id, or begin it", kinds.TEXT),
-        _once("--fork", "go on with a copy of this session", kinds.TEXT._replace(metavar="PATH_OR_ID")),
+        Flag("--session", kinds.TEXT._replace(metavar="PATH_OR_ID"), "go on with this session"),
+        Flag("--continue", SWITCHED, "go on with the newest session of this directory", short="-c"),
+        Flag("--session-id", kinds.TEXT, "go on with the session of exactly this id, or begin it"),
+        Flag("--fork", kinds.TEXT._replace(metavar="PATH_OR_ID"), "go on with a copy of this session"),
         Flag("--session-dir", kinds.PATH, "where sessions are kept", variable="AI_AGENT_SESSION_DIR"),
         Flag("--session-file", kinds.PATH, "keep one session, in this file", variable="AI_AGENT_SESSION_FILE",
              only="serve"),
-        _once("--name", "title of the session", kinds.TEXT, short="-n"),
-        _once("--takeover", "take the session from a process that has it open"),
-        _once("--no-session", "write nothing to disk", also="--no-session-persistence"),
+        Flag("--name", kinds.TEXT, "title of the session", short="-n"),
+        Flag("--takeover", SWITCHED, "take the session from a process that has it open"),
+        Flag("--no-session", SWITCHED, "write nothing to disk", also="--no-session-persistence"),
     ),
     "input and output": (
-        _once("--no-stdin", "leave standard input alone", only="run"),
-        _once("--json", "print one event a line", only="run"),
-        _once("--final", "print the last answer only", only="run"),
-        _once("--plain", "no colour and no live display", only="run"),
-        _once("--output-schema", "answer with JSON of this schema, given here or in a file",
-              kinds.TEXT._replace(metavar="JSON_OR_PATH"), only="run"),
-        _once("--output-description", "what that JSON is, for the model", kinds.TEXT, only="run"),
+        Flag("--no-stdin", SWITCHED, "leave standard input alone", only="run"),
+        Flag("--json", SWITCHED, "print one event a line", only="run"),
+        Flag("--final", SWITCHED, "print the last answer only", only="run"),
+        Flag("--plain", SWITCHED, "no colour and no live display", only="run"),
+        Flag("--output-schema", kinds.TEXT._replace(metavar="JSON_OR_PATH"),
+             "answer with JSON of this schema, given here or in a file", only="run"),
+        Flag("--output-description", kinds.TEXT, "what that JSON is, for the model", only="run"),
     ),
     "serving": (
         Flag("--listen-uds", kinds.PATH, "listen on this Unix socket instead of standard input", only="serve"),
@@ -181,23 +175,27 @@ def parser_for(command: str, usage: str, describe: str) -> argparse.ArgumentPars
 
 def _add(group: Any, flag: Flag, default: object, command: str) -> None:
     names = [name for name in (flag.short, flag.name, flag.also) if name is not None]
-    if flag.kind is SWITCHED:
-        group.add_argument(*names, dest=flag.field, action="store_true", help=flag.help)
-        return
     notes = [] if flag.variable is None else [flag.variable]
+    if flag.kind is SWITCHED:
+        group.add_argument(*names, dest=flag.field, action="store_true", help=_help(flag, notes))
+        return
     if flag.key == "max_steps" and command == "serve":
         default = None
     if default not in (None, ()):
         notes.append(f"default {default}")
     action = "append" if flag.repeatable else "store"
-    text = flag.help + (f" ({', '.join(notes)})" if notes else "")
-    group.add_argument(*names, dest=flag.field, action=action, metavar=flag.kind.metavar, help=text.replace("%", "%%"))
+    metavar = flag.kind.metavar
+    group.add_argument(*names, dest=flag.field, action=action, metavar=metavar, help=_help(flag, notes))
+
+
+def _help(flag: Flag, notes: list[str]) -> str:
+    return (flag.help + (f" ({', '.join(notes)})" if notes else "")).replace("%", "%%")
 
 
 def given_on(argv: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """Return the values of the flags that are on `argv`, and the rest as `task`. Raises UsageError."""
+    """Return the values of the flags on `argv`, wherever they stand, and the rest as `task`. Raises UsageError."""
     _refuse_twice_chosen(argv)
-    raw = vars(parser.parse_args(argv))
+    raw = vars(parser.parse_intermixed_args(argv))
     values: dict[str, Any] = {}
     for flag in FLAGS:
         if flag.field not in raw:
@@ -209,6 +207,8 @@ def given_on(argv: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]
             values[flag.field] = tuple(each for text in told for each in read_text(flag, text, flag.name))
         else:
             values[flag.field] = read_text(flag, told, flag.name)
+    if "task" in raw:
+        values["task"] = tuple(raw["task"])
     return raw | values
 
 

@@ -5,6 +5,7 @@ In gateway mode a provider's key is never read, so it cannot get anywhere. Contr
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,6 +24,7 @@ NO_KEY: Final = "no gateway key: pass --key or set AI_AGENT_KEY"
 SECRET_VARIABLES: Final = ("AI_AGENT_KEY", "AI_API_KEY")
 """Variables that no child of a tool inherits (agent contract, model routing)."""
 _NAMING_A_GATEWAY: Final = frozenset({"gateway_url", "key"})
+_IN_127: Final = re.compile(r"127(\.\d{1,3}){3}")
 _LOOPBACK: Final = frozenset({"localhost", "::1"})
 
 
@@ -74,4 +76,4 @@ def _is_loopback(url: str) -> bool:
     from urllib.parse import urlsplit  # noqa: PLC0415 - only direct mode without a key asks
 
     host = urlsplit(url).hostname or ""
-    return host in _LOOPBACK or host.startswith("127.")
+    return host in _LOOPBACK or _IN_127.fullmatch(host) is not None

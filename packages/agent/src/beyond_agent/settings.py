@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from beyond_agent.errors import UsageError
-from beyond_agent.flags import FLAGS, read_text, read_value
+from beyond_agent.flags import EXCLUSIVE, FLAGS, read_text, read_value
 from beyond_agent.options import Options
 
 if TYPE_CHECKING:
@@ -31,16 +31,24 @@ def settle(command: str, given: dict[str, Any], environ: Mapping[str, str], file
     for file in files:
         values |= _from_file(file, command, models)
     for flag in FLAGS:
-        if flag.layered and flag.only in (None, command) and flag.environment in environ:
+        if flag.only in (None, command) and flag.environment in environ:
             text = environ[flag.environment]
             if text:
                 values[flag.field] = read_text(flag, text, flag.environment)
-    stated = values | given
+    stated = _without_rivals(values, given) | given
     built_in: dict[str, Any] = {"max_steps": None} if command == "serve" else {}
     options = Options(**(built_in | stated), models=models, stated=frozenset(stated))
     if options.max_cost is not None and options.prices is None:
         raise UsageError("--max-cost: needs --prices IN,OUT, the prices of a million tokens")
     return options
+
+
+def _without_rivals(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of weaker layers without those that a flag on the command line excludes."""
+    fields = {flag.name: flag.field for flag in FLAGS}
+    groups = (group for group in EXCLUSIVE if any(fields[name] in given for name in group))
+    rivals = {fields[name] for group in groups for name in group}
+    return {name: value for name, value in values.items() if name not in rivals}
 
 
 def _from_file(file: str, command: str, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -57,7 +65,7 @@ def _from_file(file: str, command: str, models: dict[str, dict[str, Any]]) -> di
         table = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: is no TOML: {error}") from None
-    known = {flag.key: flag for flag in FLAGS if flag.layered}
+    known = {flag.key: flag for flag in FLAGS}
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key == "models":

@@ -30,10 +30,12 @@ def read_options(
 ) -> Options:
     """Return the settings of a command. Raises UsageError."""
     given = given_on(argv, parser)
+    options = settle(command, given, environ, [places.settings])
+    if not os.path.lexists(places.project_settings):
+        return options
     # The notices of an untrusted project come with its prompt, once.
-    trusted = is_trusted(places, TrustStore(places.trust), [], this_time=given.get("trust_project", False))
-    files = [places.settings, *([places.project_settings] if trusted else [])]
-    return settle(command, given, environ, files)
+    trusted = is_trusted(places, TrustStore(places.trust), [], this_time=options.trust_project)
+    return settle(command, given, environ, [places.settings, places.project_settings]) if trusted else options
 
 
 def here(environ: Mapping[str, str]) -> Places:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from beyond_agent.errors import UsageError
 from beyond_agent.options import TOOL_NAMES
-from beyond_agent.policy.summary import summary_of
 from beyond_agent_core.errors import InvalidInput
 from beyond_agent_core.tools import target_of
 
@@ -78,7 +77,11 @@ class Approver:
         tool = self._tools.get(name)
         path = None if tool is None else target_of(tool, "write_target", given)
         key = _scope_key(name, given, path)
-        return Allowed() if key in self._remembered else Ask(summary_of(name, given, path), key)
+        if key in self._remembered:
+            return Allowed()
+        from beyond_agent.policy.summary import summary_of  # noqa: PLC0415 - only a question needs it
+
+        return Ask(summary_of(name, given, path), key)
 
     def remember(self, scope_key: str) -> None:
         """Allow from now on what this key stands for."""

@@ -253,7 +253,7 @@ class StoredSession:
         """Give up the lease and the file, which is removed where nothing was ever said in it. Twice is once."""
         if not self._closed:
             self._closed = True
-            self.book.log.close(remove=self.book.outline.empty)
+            self.book.log.close(remove=self.book.outline.empty and not self.skipped.count)
 
     def __repr__(self) -> str:
         return f"<StoredSession {self.id} entries={len(self.book.outline.tree)} superseded={self.superseded}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from beyond_agent.tools.search_ripgrep import installed
+from beyond_agent.tools.search_ripgrep import Chosen, installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ LIMIT: Final = 1000
 
 
 class FindTool:
-    """Finds files by name. `ripgrep` tells at each call where that program is, None for nowhere."""
+    """Finds files by name. `ripgrep` tells at each call where that program may be, best first."""
 
     name = "find"
     description = "Find files and directories by a glob; honours .gitignore."
@@ -27,7 +27,7 @@ class FindTool:
 
     def __init__(self, place: Workplace, ripgrep: Locate = installed) -> None:
         self._place = place
-        self._ripgrep = ripgrep
+        self._ripgrep = Chosen(ripgrep)
         self.input_schema: dict[str, Any] = {
             "type": "object",
             "properties": {
@@ -55,7 +55,7 @@ class FindTool:
         from beyond_agent.tools.find_paths import by_python, by_ripgrep  # noqa: PLC0415 - as above
         from beyond_agent.tools.search_root import in_thread  # noqa: PLC0415 - as above
 
-        program = self._ripgrep()
+        program = await self._ripgrep.program(self._place.runner)
         if program is not None:
             try:
                 unreadable = await by_ripgrep(self._place.runner, program, folder, fitting)

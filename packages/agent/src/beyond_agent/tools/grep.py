@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beyond_agent.tools.search_ripgrep import installed
+from beyond_agent.tools.search_ripgrep import Chosen, installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class GrepTool:
-    """Searches the contents of files. `ripgrep` tells at each call where that program is, None for nowhere."""
+    """Searches the contents of files. `ripgrep` tells at each call where that program may be, best first."""
 
     name = "grep"
     description = "Search file contents for a regex, as ripgrep does; honours .gitignore."
@@ -24,7 +24,7 @@ class GrepTool:
 
     def __init__(self, place: Workplace, ripgrep: Locate = installed) -> None:
         self._place = place
-        self._ripgrep = ripgrep
+        self._ripgrep = Chosen(ripgrep)
         self.input_schema: dict[str, Any] = {
             "type": "object",
             "properties": {
@@ -57,7 +57,7 @@ class GrepTool:
         from beyond_agent.tools import grep_python, grep_ripgrep  # noqa: PLC0415 - as above
         from beyond_agent.tools.search_root import in_thread  # noqa: PLC0415 - as above
 
-        program = self._ripgrep()
+        program = await self._ripgrep.program(self._place.runner)
         if program is not None:
             try:
                 found = await grep_ripgrep.search(self._place.runner, program, query)

@@ -8,6 +8,7 @@ other list of what to ignore does.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from beyond_agent.seams import CommandRunner
 
-    Locate = Callable[[], str | None]
+    Locate = Callable[[], Sequence[str]]
 
 WALK: Final = (
     "--no-config",
@@ -51,14 +52,39 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     unreadable: bool = False
 
 
+_VERSION: Final = re.compile(rb"ripgrep (\d+)\.")
+_LEAST_VERSION: Final = 15
+"""Versions before read some rules of folders above the root otherwise, and refuse `\\/` and `\\<`."""
+
+
 class Enough(Exception):  # noqa: N818 - it says what happened
     """What was printed answers the question, and the program need not go on."""
 
 
-def installed() -> str | None:
-    """Return the path of `rg` on PATH, else of the one that the ripgrep distribution put beside the interpreter."""
-    found = next(filter(_runnable, _on_path()), None)
-    return found or next(filter(_runnable, _of_distribution()), None)
+def installed() -> Sequence[str]:
+    """Return the path of `rg` on PATH and of the one that the ripgrep distribution put beside the interpreter.
+
+    Either may not be there, and where they are the same there is one.
+    """
+    found = (next(filter(_runnable, places), None) for places in (_on_path(), _of_distribution()))
+    return list({os.path.realpath(each): each for each in found if each is not None}.values())
+
+
+class Chosen:
+    """Which ripgrep a tool runs: the first that there is, unless it is old and there is another."""
+
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
+        self._known: dict[tuple[str, ...], str] = {}
+
+    async def program(self, runner: CommandRunner) -> str | None:
+        """Return its path, None for no ripgrep; a version is asked once."""
+        candidates = tuple(self._locate())
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        if candidates not in self._known:
+            self._known[candidates] = candidates[1 if await _is_old(runner, candidates[0]) else 0]
+        return self._known[candidates]
 
 
 async def run_ripgrep(runner: CommandRunner, argv: Sequence[str], cwd: str, output: Callable[[bytes], object]) -> Ended:
@@ -85,6 +111,16 @@ async def complaint(runner: CommandRunner, argv: Sequence[str]) -> str | None:
     if finished.code != _FAULTY:
         return None
     return finished.stderr.decode("utf-8", "replace").strip().removeprefix("rg: ")
+
+
+async def _is_old(runner: CommandRunner, program: str) -> bool:
+    printed = bytearray()
+    try:
+        await runner.run(Command(argv=(program, "--version"), cwd="/"), printed.extend)
+    except OSError:
+        return True
+    found = _VERSION.match(printed)
+    return found is not None and int(found[1]) < _LEAST_VERSION
 
 
 def _tells_of_a_file(line: bytes) -> bool:

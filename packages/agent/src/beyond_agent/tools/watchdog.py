@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from contextlib import suppress
 from typing import Final
 
 # The numbers of groups are the agent's own, so they need no quoting. An ended group is looked at five times a second,
@@ -81,7 +82,7 @@ class Watchdog:
         shell, self._shell = self._shell, None
         if shell is not None:
             os.close(shell[1])
-            threading.Thread(target=os.waitpid, args=(shell[0], 0), name="watchdog's end", daemon=True).start()
+            threading.Thread(target=_reap, args=(shell[0],), name="watchdog's end", daemon=True).start()
 
     def _tell(self, line: str) -> None:
         """Write a line. A shell that somebody has ended is replaced by one that knows the live groups."""
@@ -98,6 +99,12 @@ class Watchdog:
         known = "".join(f"+ {group}\n" for group in self._live)
         self._shell = _started()
         os.write(self._shell[1], (known + line).encode())
+
+
+def _reap(shell: int) -> None:
+    # Where SIGCHLD is ignored nothing is left to reap.
+    with suppress(ChildProcessError):
+        os.waitpid(shell, 0)
 
 
 def _started() -> tuple[int, int]:

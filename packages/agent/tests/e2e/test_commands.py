@@ -1,0 +1,132 @@
+"""The small commands, and what every command has: help, one line for what is wrong, the right status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from agent_run import User
+from jsonschema import Draft202012Validator
+
+from beyond_agent.__main__ import COMMANDS
+from beyond_agent.options import TOOL_NAMES
+from beyond_agent_core.testing import ModelServer, turn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(name="user")
+def _user(tmp_path: Path) -> User:
+    return User(tmp_path)
+
+
+def test_the_version_is_one_line(user: User) -> None:
+    """--version needs no settings and no key."""
+    done = user.do("--version", AI_AGENT_KEY="")
+    assert (done.status, done.out, done.err) == (0, "beyond-ai-agent 0.1.0\n", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(user: User, command: str) -> None:
+    """Help is on stdout with status 0, fits 120 columns, and names the command."""
+    done = user.do(command, "--help", COLUMNS="100")
+    assert (done.status, done.err) == (0, "")
+    assert f"beyond-ai-agent {command}" in done.out
+    assert max(map(len, done.out.splitlines())) <= 120
+
+
+def test_the_list_of_commands_names_each(user: User) -> None:
+    """--help has them all, with what each does and the variables that matter."""
+    done = user.do("--help")
+    assert done.status == 0
+    assert all(f"  {name} " in done.out and does in done.out for name, does in COMMANDS.items())
+    assert "AI_AGENT_KEY" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "no command"),
+        (("rnu",), "there is no command 'rnu'; did you mean run?"),
+        (("tools", "--all"), "unrecognized arguments: --all; see beyond-ai-agent tools --help"),
+        (("sessions", "--al"), "unrecognized arguments: --al"),
+        (("trust", "nowhere"), "PATH: there is no directory 'nowhere'"),
+        (("trust", "--list", "."), "--list: takes no PATH"),
+        (("attach",), "the following arguments are required: path"),
+        (("serve", "--replay-bytes", "0"), "--replay-bytes: must be a whole number of at least 1"),
+    ],
+)
+def test_a_usage_error_is_one_line_and_status_2(user: User, words: tuple[str, ...], said: str) -> None:
+    """It names what is wrong; nothing is on stdout."""
+    done = user.do(*words)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert said in done.err
+
+
+def test_tools_prints_the_ten_definitions(user: User) -> None:
+    """How many, a blank line, JSON sorted by name: what a model is told."""
+    done = user.do("tools")
+    head, blank, text = done.out.split("\n", 2)
+    rows = msgspec.json.decode(text)
+    assert (head, blank) == ("10 tools:", "")
+    assert tuple(row["name"] for row in rows) == TOOL_NAMES
+    assert all(set(row) == {"name", "description", "input_schema"} for row in rows)
+    assert all(part["description"] for row in rows for part in row["input_schema"]["properties"].values())
+
+
+def test_the_schema_is_valid_and_stable(user: User) -> None:
+    """Two runs print the same bytes, and they are a JSON Schema of 2020-12."""
+    first, second = user.do("schema"), user.do("schema", PYTHONHASHSEED="7")
+    assert first.out == second.out
+    Draft202012Validator.check_schema(msgspec.json.decode(first.out))
+
+
+def test_sessions_are_listed_newest_first(tmp_path: Path) -> None:
+    """Those of this directory with id, time, count and title; --all those of others too; --json for scripts."""
+    with ModelServer([turn.text("ok")] * 3) as server:
+        user = User(tmp_path, server.url)
+        assert user.do("sessions").out == ""
+        for task in ("first job", "second job"):
+            assert user.run(task).status == 0
+        other = User(tmp_path, server.url)
+        other.cwd = tmp_path / "other"
+        other.cwd.mkdir()
+        assert other.run("elsewhere", "--name", "Named").status == 0
+        shown = user.do("sessions").out.splitlines()
+        assert [line.rpartition("  ")[2] for line in shown] == ["second job", "first job"]
+        assert all(line.startswith("sess_") and "2 messages" in line for line in shown)
+        every = user.do("sessions", "--all").out.splitlines()
+        assert every[0].endswith(f"Named  {other.cwd}")
+        listed = msgspec.json.decode(user.do("sessions", "--all", "--json").out)
+        assert [each["title"] for each in listed] == ["Named", "second job", "first job"]
+
+
+def test_trust_is_given_listed_and_taken_back(user: User) -> None:
+    """The project of the current directory by default; what is below a trusted one is trusted."""
+    assert user.do("trust").out == f"trusted: {user.cwd}\n"
+    assert user.do("untrust", str(user.home)).out == f"untrusted: {user.home}\n"
+    assert user.do("trust", "--list").out == f"untrusted  {user.home}\ntrusted  {user.cwd}\n"
+    assert user.do("untrust").status == 0
+    assert f"untrusted  {user.cwd}\n" in user.do("trust", "--list").out
+
+
+def test_attach_without_a_server_is_one_line_and_status_1(user: User) -> None:
+    """It says that nobody is there, and how to start somebody."""
+    done = user.do("attach", "nobody.sock")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "no server at nobody.sock" in done.err
+
+
+def test_a_reader_who_leaves_is_no_error(user: User) -> None:
+    """`tools | head -1` ends quietly."""
+    process = user.start("schema")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(20) == 0
