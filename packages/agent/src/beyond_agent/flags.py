@@ -194,8 +194,12 @@ def _help(flag: Flag, notes: list[str]) -> str:
 
 def given_on(argv: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
     """Return the values of the flags on `argv`, wherever they stand, and the rest as `task`. Raises UsageError."""
-    _refuse_twice_chosen(argv)
-    raw = vars(parser.parse_intermixed_args(argv))
+    ahead, behind = _parted(argv)
+    _refuse_twice_chosen(ahead)
+    # What stands behind `--` is never a flag, which argparse forgets where flags and tasks may stand in any order.
+    raw = vars(parser.parse_intermixed_args(ahead))
+    if behind and "task" not in raw:
+        parser.error(f"unrecognized arguments: {' '.join(behind)}")
     values: dict[str, Any] = {}
     for flag in FLAGS:
         if flag.field not in raw:
@@ -208,7 +212,7 @@ def given_on(argv: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]
         else:
             values[flag.field] = read_text(flag, told, flag.name)
     if "task" in raw:
-        values["task"] = tuple(raw["task"])
+        values["task"] = (*raw["task"], *behind)
     return raw | values
 
 
@@ -233,8 +237,12 @@ def _shown(flag: Flag, value: object) -> str:
     return "what was given" if flag.key == "key" else repr(value)[:80]
 
 
-def _refuse_twice_chosen(argv: list[str]) -> None:
-    ahead = argv[: argv.index("--")] if "--" in argv else argv
+def _parted(argv: list[str]) -> tuple[list[str], list[str]]:
+    at = argv.index("--") if "--" in argv else len(argv)
+    return argv[:at], argv[at + 1 :]
+
+
+def _refuse_twice_chosen(ahead: list[str]) -> None:
     names = {flag.short: flag.name for flag in FLAGS if flag.short}
     there = {names.get(word, word.partition("=")[0]) for word in ahead}
     for group in EXCLUSIVE:
