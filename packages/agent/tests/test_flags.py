@@ -78,10 +78,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(command: str, *argv: str) -> dict[str, Any]:
     """Return what the flags on a command line say."""
-    parser = parser_for(command, f"beyond-ai-agent {command}", "")
-    if command == "run":
-        parser.add_argument("task", nargs="*")
-    return given_on(list(argv), parser)
+    return given_on(list(argv), parser_for(command, f"beyond-ai-agent {command}", ""))
 
 
 @pytest.mark.parametrize(("command", "flag"), VALUED)

@@ -7,9 +7,10 @@ Contract: agent contract, run.
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 from beyond_agent import flags_kinds as kinds
+from beyond_agent.arguments import Parser
 from beyond_agent.errors import UsageError
 from beyond_agent.flags_kinds import SWITCHED, Kind, many
 from beyond_agent.options import Options
@@ -147,16 +148,9 @@ EXCLUSIVE: Final = (
 """Flags of which one may be given at most."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse with one-line faults that are raised."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
-def parser_for(command: str, usage: str, describe: str) -> argparse.ArgumentParser:
+def parser_for(command: str, usage: str, describe: str) -> Parser:
     """Return the parser of `run` or `serve`; what is not given is not in its namespace."""
-    parser = _Parser(
+    parser = Parser(
         prog=f"beyond-ai-agent {command}",
         usage=usage,
         description=describe,
@@ -164,6 +158,9 @@ def parser_for(command: str, usage: str, describe: str) -> argparse.ArgumentPars
         argument_default=argparse.SUPPRESS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    if command == "run":
+        parser.tasks = True
+        parser.add_argument("task", nargs="*", metavar="TASK", help="what to do")
     defaults = Options()
     for title, flags in GROUPS.items():
         had = [flag for flag in flags if flag.only in (None, command)]
@@ -192,13 +189,13 @@ def _help(flag: Flag, notes: list[str]) -> str:
     return (flag.help + (f" ({', '.join(notes)})" if notes else "")).replace("%", "%%")
 
 
-def given_on(argv: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
+def given_on(argv: list[str], parser: Parser) -> dict[str, Any]:
     """Return the values of the flags on `argv`, wherever they stand, and the rest as `task`. Raises UsageError."""
     ahead, behind = _parted(argv)
     _refuse_twice_chosen(ahead)
     # What stands behind `--` is never a flag, which argparse forgets where flags and tasks may stand in any order.
     raw = vars(parser.parse_intermixed_args(ahead))
-    if behind and "task" not in raw:
+    if behind and not parser.tasks:
         parser.error(f"unrecognized arguments: {' '.join(behind)}")
     values: dict[str, Any] = {}
     for flag in FLAGS:
@@ -211,8 +208,8 @@ def given_on(argv: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]
             values[flag.field] = tuple(each for text in told for each in read_text(flag, text, flag.name))
         else:
             values[flag.field] = read_text(flag, told, flag.name)
-    if "task" in raw:
-        values["task"] = (*raw["task"], *behind)
+    if tasks := (*raw.pop("task", ()), *behind):
+        values["task"] = tasks
     return raw | values
 
 

@@ -17,17 +17,15 @@ from beyond_agent.routing import SECRET_VARIABLES, route
 from beyond_agent.settings import settle
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
+    from beyond_agent.arguments import Parser
     from beyond_agent.harness import Harness
     from beyond_agent.options import Options
     from beyond_agent.places import Places
 
 
-def read_options(
-    command: str, argv: list[str], parser: argparse.ArgumentParser, environ: Mapping[str, str], places: Places
-) -> Options:
+def read_options(command: str, argv: list[str], parser: Parser, environ: Mapping[str, str], places: Places) -> Options:
     """Return the settings of a command. Raises UsageError."""
     given = given_on(argv, parser)
     options = settle(command, given, environ, [places.settings])

@@ -260,12 +260,14 @@ def test_any_tree_is_the_same_in_all_ways(tree: Any, glob: str, sign: str, patte
 
 PIECE_WORDS = (
     "a b k s é \u017f \u212a 1 - _ . ^ $ \\b \\< \\> \\d \\D \\w \\W \\s \\S [ab] [^ab] [[:alpha:]] [\\w-] [^\\W_] "
-    "[]a] [a-] [é-ü] \\x41 \\u{e9} \\t (a|b) (?:ab) (?<y>a) (?i) (?i:a) (?-i:a) (?=a) \\1 \\z \\p{Lu} \\h \\/ \\- { } ] [ ( "
-    ") | a{2} a{,2} a{1,3} * + ? (a*)* () (|a) [z-a] \\ (?U)a [a&&b] .* (?x)"
+    "[]a] [a-] [é-ü] \\x41 \\u{e9} \\t (a|b) (?:ab) (?<y>a) (?i) (?i:a) (?-i:a) (?=a) \\1 \\z \\p{Lu} \\h \\/ \\- "
+    "{ } ] [ ( ) | a{2} a{,2} a{1,3} * + ? (a*)* () (|a) [z-a] \\ (?U)a [a&&b] .* (?x)"
 )
 PIECES = st.sampled_from(PIECE_WORDS.split())
-LINE_WORDS = "a b ab aab A k K \u212a s \u017f é É ß i İ \u0131 1 ٣ \t a-b _x éb aé a.b aaa { } [ ] ( ) "
+LINE_WORDS = (
+    "a b ab aab A k K \u212a s \u017f é É ß i İ \u0131 1 ٣ \t a-b _x éb aé a.b aaa { } [ ] ( ) "
     "\\ / a\r \x1c \x85 文字 x1 Ⓐ"
+)
 LINES = LINE_WORDS.split(" ")
 
 
@@ -332,9 +334,7 @@ class NoticedRunner(LocalRunner):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", [GrepTool, FindTool])
-def test_a_cancelled_search_stops_within_100_ms(
-    large_tree: Path, way: str, kind: type[GrepTool | FindTool]
-) -> None:
+def test_a_cancelled_search_stops_within_100_ms(large_tree: Path, way: str, kind: type[GrepTool | FindTool]) -> None:
     """However much there is to search, the call is over at once, and so is what it started."""
 
     async def cancelled() -> float:

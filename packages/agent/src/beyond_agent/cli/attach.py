@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beyond_agent.cli.words import parse
+from beyond_agent.arguments import parse
 
 _DOES = (
     "Joins standard input and output to the socket of beyond-ai-agent serve --listen-uds PATH, line by line, so that "

@@ -13,8 +13,6 @@ from beyond_agent.flags import parser_for
 from beyond_agent.startup import harness_for, here, read_options
 
 if TYPE_CHECKING:
-    import argparse
-
     from beyond_agent.harness import Harness, Site
     from beyond_agent.job.inputs import Asked
     from beyond_agent.job.show import Show
@@ -35,7 +33,7 @@ The answer goes to standard output, everything else to standard error. Exit stat
 def main(argv: list[str]) -> int:
     """Do the job; return the exit status. Raises CommandError."""
     places = here(os.environ)
-    options = read_options("run", argv, _parser(), os.environ, places)
+    options = read_options("run", argv, parser_for("run", _USAGE, _DESCRIBE), os.environ, places)
     harness = harness_for(options, os.environ)
     site = harness.site(places.cwd)
     from beyond_agent.job.inputs import Stdin, gather  # noqa: PLC0415 - settings that are wrong need none of it
@@ -120,9 +118,3 @@ def _answer(options: Options, cwd: str) -> StructuredOutput | None:
     from beyond_agent.job.structured import tool_for  # noqa: PLC0415 - few jobs want one
 
     return tool_for(options.output_schema, options.output_description, cwd)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = parser_for("run", _USAGE, _DESCRIBE)
-    parser.add_argument("task", nargs="*", metavar="TASK", help="what to do")
-    return parser

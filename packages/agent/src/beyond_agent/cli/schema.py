@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from beyond_agent.cli.words import parse
+from beyond_agent.arguments import parse
 
 
 def main(argv: list[str]) -> int:

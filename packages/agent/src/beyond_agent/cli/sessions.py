@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from beyond_agent.cli.words import parse
+from beyond_agent.arguments import parse
 from beyond_agent.errors import AgentFault
 from beyond_agent.startup import here
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from beyond_agent.cli.words import parse
+from beyond_agent.arguments import parse
 from beyond_agent.errors import UsageError
 from beyond_agent.prompt.trust import TrustStore
 from beyond_agent.startup import here

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from beyond_agent.arguments import parse
 from beyond_agent.cli.trust import decide
-from beyond_agent.cli.words import parse
 
 
 def main(argv: list[str]) -> int:
