@@ -33,10 +33,14 @@ def installed() -> bool:
 
 
 class Sshd:
-    """A server in `folder`; `command` is the argv that runs something on the other side. Use it in a `with` block."""
+    """A server in `folder`; `command` is the argv that runs something on the other side. Use it in a `with` block.
 
-    def __init__(self, folder: Path) -> None:
+    `programs` is a folder that stands first in the PATH of what is run there.
+    """
+
+    def __init__(self, folder: Path, programs: Path | None = None) -> None:
         self._folder = folder
+        self._programs = programs
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port: int = probe.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,7 +50,8 @@ class Sshd:
         for name in ("host", "client"):
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._folder / name))
         config = self._folder / "sshd_config"
-        config.write_text(_CONFIG.format(port=self.port, folder=self._folder))
+        path = "" if self._programs is None else f"SetEnv PATH={self._programs}:{_path()}\n"
+        config.write_text(_CONFIG.format(port=self.port, folder=self._folder) + path)
         if os.geteuid() == 0:
             # Where it separates its privileges; Debian makes it at boot.
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

@@ -189,7 +189,7 @@ class Harness:
                 reserve=options.compaction_reserve_tokens,
                 keep_recent=options.compaction_keep_recent_tokens,
             ),
-            caps=caps,
+            caps=self.caps,
             write_locks=self._locks,
         )
 
