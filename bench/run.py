@@ -33,6 +33,7 @@ SECTIONS = {
     "scanner": "scanner",
     "usage": "usage",
     "wire": "wire",
+    "core": "core",
     "startup": "startup",
     "guards": "guards",
     "deny": "deny",
@@ -40,6 +41,7 @@ SECTIONS = {
     "lifecycle": "lifecycle",
     "flood": "flood",
     "peers": "peers",
+    "core-peers": "core_peers",
 }
 
 
@@ -84,7 +86,7 @@ def main() -> int:
         print(f"bench: install {' '.join(missing)}" if missing else "bench: two cores are needed, one is usable")
         return 2
     peers = os.environ.get("BENCH_PEERS") == "1"
-    names = cast("list[str]", asked.sections) or [name for name in SECTIONS if name != "peers" or peers]
+    names = cast("list[str]", asked.sections) or [name for name in SECTIONS if peers or not name.endswith("peers")]
     facts = {**machine.facts(), "load before": machine.load_average()}
     print("\n".join(f"{name:12} {value}" for name, value in facts.items()), flush=True)
     began = time.monotonic()

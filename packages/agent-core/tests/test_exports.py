@@ -53,6 +53,16 @@ def test_the_loop_stays_the_function() -> None:
         assert done.stdout == "loop True\n"
 
 
+def test_modules_are_ours_where_the_wire_package_has_the_same_name() -> None:
+    """Also where only theirs has been imported before."""
+    script = (
+        "import beyond_wire.testing.chunking\n"
+        "from beyond_agent_core import events, testing; print(events.__name__, testing.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "beyond_agent_core.events beyond_agent_core.testing\n"
+
+
 def test_an_import_brings_no_more_than_is_asked_for() -> None:
     """The package alone has no event loop; an agent has no HTTP client and no test kit."""
     script = (

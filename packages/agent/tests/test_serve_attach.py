@@ -164,7 +164,7 @@ def test_a_run_goes_on_when_its_client_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_connection_moves_from_a_run_which_stays(tmp_path: Path) -> None:
-    """On a socket new_session and switch_session are taken in a run; its queues stay, its response comes all the same."""
+    """On a socket new_session is taken in a run too, whose queues stay; its response comes all the same."""
 
     async def go() -> None:
         async with serving(tmp_path, [SLEEP, turn.text("steered"), turn.text("other")]) as served:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 import pytest
-from agent_serve_client import Frame
 from agent_serve_hub import serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,8 @@ from beyond_agent_core.testing import turn
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from agent_serve_client import Frame
 
 WRONG: list[Any] = [{"a": 1}, [[1]], 1.5, True, "no such word", -1, None]
 """Values of every JSON type; for each field at least one is wrong."""
@@ -200,10 +201,16 @@ JSON = st.recursive(
 )
 NAMES = sorted({field.encode_name for kind in COMMANDS.values() for field in msgspec.structs.fields(kind)})
 QUIET = sorted(set(COMMANDS) - {"bash", "export_html"})
+
+
+def _joined(name: str, fields: dict[str, Any], known: dict[str, Any]) -> bytes:
+    return json.dumps({"type": name, **fields, **known}).encode()
+
+
 FUZZED = st.one_of(
     st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b"")),
     st.builds(
-        lambda name, fields, known: json.dumps({"type": name, **fields, **known}).encode(),
+        _joined,
         st.sampled_from(QUIET),
         st.dictionaries(st.sampled_from(NAMES), JSON, max_size=4),
         st.dictionaries(st.sampled_from(sorted(RIGHT)), st.sampled_from(sorted(RIGHT.values())), max_size=3),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -19,8 +19,12 @@ from beyond_agent.serve.narrator import Narrator
 from beyond_agent.serve.numbered import Held, Numbered
 from beyond_agent.serve.outbox import Outbox
 from beyond_agent.tools.spill import Spills
-from beyond_agent_core import events
 from beyond_agent_core.events import AgentEnd, Failed, ToolEnd, ToolProgress, ToolStart, TurnEnd, TurnRetry, Undelivered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from beyond_agent_core.events import AgentEvent
 
 ENDED = AgentEnd(steps=1, outcome="error", error_code="http_status", undelivered=Undelivered())
 
@@ -28,7 +32,7 @@ ENDED = AgentEnd(steps=1, outcome="error", error_code="http_status", undelivered
 def read(text: bytes, cuts: list[int], at_most: int) -> list[bytes | None]:
     """The lines of a text that comes in pieces; None for one that is too long."""
     places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    pieces = [text[start:end] for start, end in zip(places, places[1:], strict=False)] + [b""]
+    pieces = [text[start:end] for start, end in pairwise(places)] + [b""]
 
     async def piece(_: int) -> bytes:
         return pieces.pop(0)
@@ -82,7 +86,7 @@ def test_what_is_skipped_is_not_kept() -> None:
         {"steer_queue": ["z" * 9_000_000, "short"]},
         {"nodes": [{"id": str(number), "preview": "p" * 100} for number in range(100_000)]},
         {"input": {f"key {number}": number for number in range(450_000)}},
-        {"input": {"deep": {"list": [number for number in range(1_500_000)]}}},
+        {"input": {"deep": {"list": list(range(1_500_000))}}},
         {"messages": [{"content": [{"text": "é" * 5_000_000}, {"text": "w" * 30_000}]}]},
     ],
     ids=["text", "list", "objects", "keys", "deep", "message"],
@@ -214,7 +218,7 @@ def test_an_end_with_a_last_line_drops_the_rest() -> None:
 # -- the telling of runs
 
 
-def told(*happened: events.AgentEvent, spill: Spills) -> list[dict[str, Any]]:
+def told(*happened: AgentEvent, spill: Spills) -> list[dict[str, Any]]:
     frames, check = Numbered(), Checked()
     narrator = Narrator(frames, spill)
     narrator.prompt_id = 7
@@ -238,10 +242,7 @@ def round_of(attempt: int) -> TurnRetry:
     ],
 )
 def test_rounds_have_a_beginning_and_an_end(
-    tmp_path: Path,
-    ends: tuple[events.AgentEvent, ...],
-    success: bool,
-    error: str | None,  # noqa: FBT001 - a table
+    tmp_path: Path, ends: tuple[AgentEvent, ...], *, success: bool, error: str | None
 ) -> None:
     """Each round is told with the prompt's id; one end says whether it helped, with the last attempt's number."""
     frames = told(round_of(1), round_of(2), *ends, spill=Spills(str(tmp_path)))

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from agent_serve_client import without_stream
-from agent_serve_hub import Parts, serving
+from agent_serve_hub import Parts, holds, serving
 
 from beyond_agent.sessions.memory import MemoryStore
 from beyond_agent_core.testing import turn
@@ -54,9 +54,7 @@ def test_an_idle_session_is_unloaded_and_its_lease_released(tmp_path: Path) -> N
             await talk.vanish()
             await asyncio.sleep(0.15)
             assert served.hub.is_live(first)
-            async with asyncio.timeout(5):
-                while served.hub.is_live(first):
-                    await asyncio.sleep(0.01)
+            await holds(lambda: not served.hub.is_live(first))
             other = served.store.open(first)
             assert other.last_outcome == "done"
             other.close()
@@ -101,7 +99,7 @@ def test_a_session_that_is_nowhere_else_stays(tmp_path: Path) -> None:
 
 
 def test_a_takeover_by_another_process_is_told_and_ends_the_run(tmp_path: Path) -> None:
-    """session_superseded once, the run is cancelled, nothing more is written, and taking it back makes it ours again."""
+    """session_superseded once, the run is cancelled, nothing more is written; taking it back makes it ours again."""
 
     async def go() -> None:
         async with serving(tmp_path, [SLEEP, turn.text("ours")], parts=OFTEN) as served:
@@ -144,9 +142,7 @@ def test_leases_are_renewed(tmp_path: Path) -> None:
             assert await served.talk()
             (lease,) = (tmp_path / "sessions").glob("*.lease")
             before = lease.read_text()
-            async with asyncio.timeout(5):
-                while lease.read_text() == before:
-                    await asyncio.sleep(0.01)
+            await holds(lambda: lease.read_text() != before)
 
     asyncio.run(go())
 
@@ -165,8 +161,6 @@ def test_a_drain_begins_nothing_more_waits_and_then_cancels(tmp_path: Path) -> N
             await short.ask("attach")
             await short.until(lambda frame: "seq" in frame)
             assert (await short.ask("get_state"))["data"]["is_streaming"]
-            while len(served.transport.requests) < 2:
-                await asyncio.sleep(0.01)
             await short.response("prompt")
             long.say("prompt", message="for ever")
             await long.event("tool_start")

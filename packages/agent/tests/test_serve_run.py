@@ -66,7 +66,7 @@ def test_a_prompt_is_acknowledged_told_and_answered_in_this_order(tmp_path: Path
     ],
 )
 def test_an_error_is_a_response_with_its_code_and_the_session_is_stored(
-    tmp_path: Path, script: list[Any], options: dict[str, Any], code: str, outcome: str, text: str
+    tmp_path: Path, *, script: list[Any], options: dict[str, Any], code: str, outcome: str, text: str
 ) -> None:
     """A run that fails or meets a limit has one ack, one response without success, and its end in the session."""
 
@@ -112,7 +112,7 @@ def test_a_refusal_is_a_success_that_says_so(tmp_path: Path) -> None:
 def test_an_abort_is_answered_when_the_run_has_unwound(
     tmp_path: Path, script: list[Any], options: dict[str, Any], reached: str
 ) -> None:
-    """Abort in a stream, a tool, a retry's wait, an approval: session fit, the steer still there, the next prompt works."""
+    """In a stream, a tool, a retry's wait, an approval: session fit, steer still there, the next prompt works."""
 
     async def go() -> None:
         async with serving(tmp_path, [*script, turn.text("again")], **options) as served:
@@ -269,7 +269,7 @@ def test_steer_and_follow_up_wait_when_idle_and_are_bounded(tmp_path: Path) -> N
 
 
 def test_images_are_checked_before_anything_is_sent(tmp_path: Path) -> None:
-    """A good image is in the request; no base64, no image, another type than was said: invalid_field, and no request."""
+    """A good one is in the request; no base64, no image, another type than was said: invalid_field, no request."""
 
     async def go() -> None:
         async with serving(tmp_path, [turn.text("seen")]) as served:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from agent_serve_client import Talk
-from agent_serve_hub import KEY, Parts, serving
+from agent_serve_hub import KEY, Parts, holds, serving
 from msgspec.structs import replace
 
 from beyond_agent.sessions.memory import FixedStore, MemoryStore
@@ -17,7 +16,14 @@ from beyond_agent_core.errors import RunFault
 from beyond_agent_core.testing import turn
 from beyond_wire.types import TokenUsage
 
+if TYPE_CHECKING:
+    from agent_serve_client import Talk
+
 NOTHING = {"steers": 0, "follow_ups": 0, "approvals": 0}
+
+
+def written(path: Path) -> str:
+    return path.read_text()
 
 
 async def state(talk: Talk) -> dict[str, Any]:
@@ -262,8 +268,7 @@ def test_a_summary_that_fails_moves_nothing(tmp_path: Path, how: str) -> None:
             first = (await talk.ask("get_messages"))["data"]["messages"][1]["id"]
             talk.say("switch_branch", target_id=first)
             if how == "abort":
-                while len(served.transport.requests) < 3:
-                    await asyncio.sleep(0)
+                await holds(lambda: len(served.transport.requests) == 3)
                 refused = await talk.ask("prompt", id="x", message="between")
                 assert refused["error_code"] == "busy"
                 await talk.ask("abort")
@@ -418,7 +423,7 @@ def test_an_export_is_a_page_beside_the_session_or_where_it_was_asked_for(tmp_pa
             await talk.ask("prompt", message=markup)
             path = Path((await talk.ask("export_html"))["data"]["path"])
             assert path.parent == tmp_path / "sessions"
-            page = path.read_text()
+            page = written(path)
             assert "<script>alert" not in page
             assert "<img src=x" not in page
             assert KEY not in page

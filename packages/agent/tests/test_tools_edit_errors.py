@@ -57,6 +57,11 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
         pairs('"b'),
         "edits[0]: old_string not found in a; the nearest line is 1: “b\u0301",
     ),
+    "blanks too many inside a line": (
+        b"b c\n",
+        pairs("b  "),
+        "edits[0]: old_string not found in a; the nearest line is 1: b c",
+    ),
     "not unique": (
         b"a\nb a\n",
         pairs("a"),

@@ -154,7 +154,7 @@ def test_a_glob_chooses_files(glob: str, shown: list[str]) -> None:
 def test_ignored_files_are_left_out() -> None:
     """.gitignore holds at each level and from above the root; dotfiles are searched, `.git` and links are not."""
     tree: dict[str, bytes | OSError] = dict.fromkeys(
-        ("x.log", "d/x.log", "d/e/y", "d/e/.z", ".git/c", "d/.git"), b"hit"
+        ("x.log", "d/x.log", "d/e/n.log", "d/e/y", "d/e/.z", ".git/c", "d/.git"), b"hit"
     )
     tree |= {".gitignore": b"*.log", "d/e/.gitignore": b"y\n"}
     assert grepped(tree) == "d/e/.z:1: hit"

@@ -172,12 +172,19 @@ def test_without_pillow_what_must_be_converted_is_left_out(content: bytes, what:
     assert output.text.endswith("; it must be converted, and Pillow is not installed (extra `images`)]")
 
 
-@pytest.mark.parametrize("end", [20, 60, 200])
-def test_a_damaged_image_is_left_out(end: int) -> None:
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        *((noise((30, 20))[:end], "image/png") for end in (20, 60, 200)),
+        (packed("JPEG", (300, 200))[:-40], "image/jpeg"),
+        (packed("GIF", (300, 200))[:-40], "image/gif"),
+    ],
+)
+def test_a_damaged_image_is_left_out(content: bytes, media_type: str) -> None:
     """A provider would refuse it for ever, so it is not sent."""
-    output = shown(noise((30, 20))[:end])
+    output = shown(content)
     assert output.images == ()
-    assert output.text.startswith("[Image omitted: image/png, ")
+    assert output.text.startswith(f"[Image omitted: {media_type}, ")
     assert "; not readable: " in output.text
 
 

@@ -92,6 +92,8 @@ CORPUS = {
     "keep.log": b"needle",
     ".env": b"needle=1\n",
     ".git/config": b"needle",
+    ".git/info/exclude": b"b.py\n",
+    "src/.ignore": b"*\n",
     ".github/ci.yml": b"- needle\n",
     "binary": b"needle\n" * 9000 + b"\0",
     "utf16.txt": "needle \u00e9\n".encode("utf-16"),

@@ -38,7 +38,7 @@ sys.exit(main(sys.argv[1:]))
 
 def stored(path: str) -> Any:
     """What the session's file holds, closed again."""
-    session = SessionStore(os.path.dirname(path)).open(path)  # noqa: PTH120 - text
+    session = SessionStore(os.path.dirname(path)).open(path)  # noqa: PTH120 - paths are text here
     session.close()
     return session
 
@@ -62,7 +62,7 @@ def test_a_prompt_over_http_and_an_end_in_order(tmp_path: Path) -> None:
         assert model.requests[0].headers["authorization"] == f"Bearer {KEY}"
     session = stored(path)
     assert (session.last_outcome, len(session.session.messages)) == ("done", 4)
-    assert not os.path.exists(path + ".lease")  # noqa: PTH110 - text
+    assert not os.path.exists(path + ".lease")  # noqa: PTH110 - paths are text here
 
 
 def test_the_end_of_input_cancels_stores_and_flushes(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_input_may_be_a_file_and_its_last_line_half(tmp_path: Path) -> None:
 
 def _reading(descriptor: int) -> tuple[str, ...]:
     """A command whose standard input is a file of ours."""
-    path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - text
+    path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - paths are text here
     return ("/bin/sh", "-c", f'exec "$@" < "{path}"', "sh", sys.executable, "-m", "beyond_agent")
 
 
@@ -171,15 +171,17 @@ def test_nothing_else_gets_between_the_frames(tmp_path: Path) -> None:
 
 
 def test_sixteen_megabytes_of_output_and_every_line_within_the_limit(tmp_path: Path) -> None:
-    """The result is a tail, the whole is in a spill file, no frame is above 8 MiB (which every frame is checked for)."""
+    """The result is a tail, the whole is in a spill file, no frame is above 8 MiB, as of every test."""
     command = "head -c 16777216 /dev/zero | tr '\\0' x | fold -w 100"
-    with ModelServer([turn.tool_call("bash", command=command), turn.text("ok")]) as model:
-        with stdio(tmp_path, model) as (_, talk):
-            assert talk.ask("prompt", message="go")["success"]
-            end = talk.event("tool_end")["event"]
-            assert len(end["result"]) < 60_000
-            assert os.stat(end["details"]["full_output_path"]).st_size == 16_777_216 + 167_772  # noqa: PTH116 - text
-            assert sum(len(str(frame)) for frame in talk.frames) < 2_000_000
+    with (
+        ModelServer([turn.tool_call("bash", command=command), turn.text("ok")]) as model,
+        stdio(tmp_path, model) as (_, talk),
+    ):
+        assert talk.ask("prompt", message="go")["success"]
+        end = talk.event("tool_end")["event"]
+        assert len(end["result"]) < 60_000
+        assert os.stat(end["details"]["full_output_path"]).st_size == 16_777_216 + 167_772  # noqa: PTH116 - paths are text here
+        assert sum(len(str(frame)) for frame in talk.frames) < 2_000_000
 
 
 def test_no_key_is_in_a_child_a_frame_or_a_session(tmp_path: Path) -> None:
@@ -225,4 +227,4 @@ def test_a_run_that_was_killed_is_a_crash_for_the_next_process(tmp_path: Path) -
             assert talk.frames[0]["session_id"] == session_id
             assert talk.ask("get_state")["data"]["last_outcome"] == "crashed"
             assert talk.ask("prompt", message="on")["success"]
-            assert [frame["seq"] for frame in numbered(talk.frames)][0] == 1
+            assert numbered(talk.frames)[0]["seq"] == 1

@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import pytest
 from agent_serve_client import events, numbered
 from agent_serve_process import Program, answers, client, listening
 
+from beyond_agent.sessions.store import SessionStore
 from beyond_agent_core.testing import ModelServer, turn
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def folder() -> Iterator[Path]:
 def test_the_socket_is_its_owners_and_goes_with_the_server(folder: Path) -> None:
     """0600 while it serves; at SIGTERM clients get closing, the socket is removed, exit 143."""
     with listening(folder, None) as (program, path), client(path) as talk:
-        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116 - text
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116 - paths are text here
         assert talk.ask("get_state")["success"]
         program.process.send_signal(signal.SIGTERM)
         frames = talk.rest()
@@ -84,17 +86,20 @@ def test_a_path_that_cannot_be_a_socket_is_one_line(folder: Path, what: str) -> 
 
 def test_attach_joins_line_by_line_and_ends_with_its_input(folder: Path) -> None:
     """A prompt through the bridge is answered; behind the end of input the bridge ends once all is answered."""
-    with ModelServer([turn.text("through")]) as model, listening(folder, model) as (_, path):
-        with Program(folder, None, "attach", path) as bridge:
-            talk = bridge.talk()
-            talk.say("attach")
-            talk.response("attach")
-            talk.say("prompt", id=1, message="hi")
-            talk.end_input()
-            frames = talk.rest()
-            assert bridge.ended() == 0
-            assert (frames[-1]["command"], frames[-1]["success"]) == ("prompt", True)
-            assert events(frames)[-1] == "agent_end"
+    with (
+        ModelServer([turn.text("through")]) as model,
+        listening(folder, model) as (_, path),
+        Program(folder, None, "attach", path) as bridge,
+    ):
+        talk = bridge.talk()
+        talk.say("attach")
+        talk.response("attach")
+        talk.say("prompt", id=1, message="hi")
+        talk.end_input()
+        frames = talk.rest()
+        assert bridge.ended() == 0
+        assert (frames[-1]["command"], frames[-1]["success"]) == ("prompt", True)
+        assert events(frames)[-1] == "agent_end"
 
 
 def test_attach_to_nobody_is_one_line(folder: Path) -> None:
@@ -107,54 +112,66 @@ def test_attach_to_nobody_is_one_line(folder: Path) -> None:
 
 def test_the_bridge_is_killed_in_the_middle_of_a_tool(folder: Path) -> None:
     """The run ends done; the next attach, from the number seen last, has what an unbroken client has."""
-    with ModelServer([WORK, turn.text("made it")]) as model, listening(folder, model) as (_, path):
-        with client(path) as steady, Program(folder, None, "attach", path) as bridge:
-            steady.ask("attach")
-            talk = bridge.talk()
-            talk.say("attach", since=0)
-            talk.response("attach")
-            talk.say("prompt", id=1, message="work")
-            talk.event("tool_progress")
-            bridge.process.kill()
-            bridge.ended()
-            seen = numbered(talk.rest())
-            with Program(folder, None, "attach", path) as second:
-                back = second.talk()
-                ready = back.until(lambda frame: frame["type"] == "ready")
-                back.say("attach", since=seen[-1]["seq"], epoch=ready["epoch"])
-                assert not back.response("attach")["data"]["gap"]
-                assert back.event("agent_end")["event"]["outcome"] == "done"
-                steady.event("agent_end")
-                assert seen + numbered(back.frames) == numbered(steady.frames)
-                assert back.ask("get_last_assistant_text")["data"]["text"] == "made it"
+    with (
+        ModelServer([WORK, turn.text("made it")]) as model,
+        listening(folder, model) as (_, path),
+        client(path) as steady,
+        Program(folder, None, "attach", path) as bridge,
+    ):
+        steady.ask("attach")
+        talk = bridge.talk()
+        talk.say("attach", since=0)
+        talk.response("attach")
+        talk.say("prompt", id=1, message="work")
+        talk.event("tool_progress")
+        bridge.process.kill()
+        bridge.ended()
+        seen = numbered(talk.rest())
+        with Program(folder, None, "attach", path) as second:
+            back = second.talk()
+            ready = back.until(lambda frame: frame["type"] == "ready")
+            back.say("attach", since=seen[-1]["seq"], epoch=ready["epoch"])
+            assert not back.response("attach")["data"]["gap"]
+            assert back.event("agent_end")["event"]["outcome"] == "done"
+            steady.event("agent_end")
+            assert seen + numbered(back.frames) == numbered(steady.frames)
+            assert back.ask("get_last_assistant_text")["data"]["text"] == "made it"
 
 
 def test_two_clients_see_all_and_one_that_reads_nothing_slows_nobody(folder: Path) -> None:
     """Both have the same frames; a third that never reads is ended, and the run is not held up."""
-    with ModelServer([turn.text("z" * 200_000), turn.text("ok")]) as model, listening(folder, model) as (_, path):
-        with client(path) as one, client(path) as two, socket.socket(socket.AF_UNIX) as deaf:
-            deaf.connect(path)
-            deaf.sendall(b'{"type":"attach"}\n')
-            for talk in (one, two):
-                talk.ask("attach")
-            assert one.ask("prompt", id=1, message="go")["success"]
-            two.event("agent_end")
-            assert numbered(one.frames) == numbered(two.frames)
-            assert two.ask("prompt", id=2, message="on")["success"]
+    with (
+        ModelServer([turn.text("z" * 200_000), turn.text("ok")]) as model,
+        listening(folder, model) as (_, path),
+        client(path) as one,
+        client(path) as two,
+        socket.socket(socket.AF_UNIX) as deaf,
+    ):
+        deaf.connect(path)
+        deaf.sendall(b'{"type":"attach"}\n')
+        for talk in (one, two):
+            talk.ask("attach")
+        assert one.ask("prompt", id=1, message="go")["success"]
+        two.event("agent_end")
+        assert numbered(one.frames) == numbered(two.frames)
+        assert two.ask("prompt", id=2, message="on")["success"]
 
 
 def test_a_run_may_end_by_itself_in_the_grace_of_a_stop(folder: Path) -> None:
     """--drain-grace: the run ends done, its client has the response before closing, exit 143."""
-    with ModelServer([WORK, turn.text("made it")]) as model:
-        with listening(folder, model, "--drain-grace", "20") as (program, path), client(path) as talk:
-            talk.ask("attach")
-            talk.say("prompt", id=1, message="work")
-            talk.event("tool_progress")
-            program.process.send_signal(signal.SIGTERM)
-            frames = talk.rest()
-            assert program.ended() == 143
-            assert [frame["type"] for frame in frames[-2:]] == ["response", "closing"]
-            assert frames[-2]["data"]["outcome"] == "done"
+    with (
+        ModelServer([WORK, turn.text("made it")]) as model,
+        listening(folder, model, "--drain-grace", "20") as (program, path),
+        client(path) as talk,
+    ):
+        talk.ask("attach")
+        talk.say("prompt", id=1, message="work")
+        talk.event("tool_progress")
+        program.process.send_signal(signal.SIGTERM)
+        frames = talk.rest()
+        assert program.ended() == 143
+        assert [frame["type"] for frame in frames[-2:]] == ["response", "closing"]
+        assert frames[-2]["data"]["outcome"] == "done"
 
 
 def test_a_stop_without_grace_cancels_and_stores(folder: Path) -> None:
@@ -170,3 +187,28 @@ def test_a_stop_without_grace_cancels_and_stores(folder: Path) -> None:
             assert program.ended() == 143
         with listening(folder, model, "--session", session_id) as (_, path), client(path) as talk:
             assert talk.ask("get_state")["data"]["last_outcome"] == "cancelled"
+
+
+def test_a_first_session_that_another_process_has_is_a_closing_with_its_code(folder: Path) -> None:
+    """Unloaded when idle and opened elsewhere: a new connection is told session_locked, and the server lives on."""
+    with (
+        ModelServer([turn.text("a")]) as model,
+        listening(folder, model, "--session-idle-timeout", "0.2") as (program, path),
+    ):
+        with client(path) as talk:
+            assert talk.ask("prompt", message="hi")["success"]
+            file = talk.ask("get_state")["data"]["session_file"]
+        until = time.monotonic() + 20
+        while os.path.lexists(file + ".lease"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        other = SessionStore(folder).open(file)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            with connection.makefile("rb") as readable:
+                assert b'"error_code":"session_locked"' in readable.readline()
+                assert readable.readline() == b""
+        other.close()
+        with client(path) as talk:
+            assert talk.ask("get_last_assistant_text")["data"]["text"] == "a"
+        assert program.process.poll() is None

@@ -40,7 +40,7 @@ def _definitions() -> dict[str, Any]:
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
+def _validator(name: str) -> Any:
     return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": _definitions()})
 
 
@@ -205,7 +205,7 @@ class Line:
         self.frames: list[Frame] = []
         self._check = Checked()
         self._readable, self._writable = readable, writable
-        self._new: queue.SimpleQueue[Frame | None | Exception] = queue.SimpleQueue()
+        self._new: queue.SimpleQueue[Frame | Exception | None] = queue.SimpleQueue()
         self._at = 0
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agent_serve_client import Talk
+from agent_serve_client import WAIT_S, Talk
 
 from beyond_agent.harness import Harness
 from beyond_agent.options import Options
@@ -45,9 +45,10 @@ class Served:
         self.work.mkdir(exist_ok=True)
         self.transport = transport
         self.store = store or SessionStore(folder / "sessions")
+        settings: dict[str, Any] = {"model": "claude-test", "max_steps": None, **options}
         environ = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state")}
         self.harness = Harness(
-            Options(**{"model": "claude-test", "max_steps": None, **options}),
+            Options(**settings),
             transport,
             environ=environ,
             home=str(folder),
@@ -68,6 +69,13 @@ class Served:
         self.talks.append(talk)
         await talk.until(lambda frame: frame["type"] == "ready")
         return talk
+
+
+async def holds(fact: Callable[[], bool]) -> None:
+    """Return once something is so that nobody tells of."""
+    async with asyncio.timeout(WAIT_S):
+        while not fact():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

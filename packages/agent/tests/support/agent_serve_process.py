@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from agent_serve_client import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from beyond_agent_core.testing import ModelServer
@@ -79,7 +79,7 @@ class Program:
 
 
 @contextlib.contextmanager
-def stdio(folder: Path, model: ModelServer | None, *argv: str, **more: Any) -> Iterator[tuple[Program, Line]]:
+def stdio(folder: Path, model: ModelServer | None, *argv: str, **more: Any) -> Generator[tuple[Program, Line]]:
     """Give `serve` on pipes, and a client of it that was greeted."""
     with Program(folder, model, "serve", *argv, **more) as program:
         talk = program.talk()
@@ -88,7 +88,7 @@ def stdio(folder: Path, model: ModelServer | None, *argv: str, **more: Any) -> I
 
 
 @contextlib.contextmanager
-def listening(folder: Path, model: ModelServer | None, *argv: str) -> Iterator[tuple[Program, str]]:
+def listening(folder: Path, model: ModelServer | None, *argv: str) -> Generator[tuple[Program, str]]:
     """Give `serve` on a socket, and the path of that."""
     path = str(folder / "s.sock")
     with Program(folder, model, "serve", "--listen-uds", path, *argv) as program:
@@ -111,7 +111,7 @@ def answers(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def client(path: str) -> Iterator[Line]:
+def client(path: str) -> Generator[Line]:
     """Give a client of a socket that was greeted."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(path)

@@ -12,7 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from beyond_agent.errors import DONE, FAILED, LIMIT, REFUSED
-from beyond_agent.job.interrupts import Interrupts
+from beyond_agent.interrupts import Interrupts
 from beyond_agent.job.output import OutputClosed
 from beyond_agent.job.show import Ending
 from beyond_agent.job.structured import MISSING, REMINDER, REMINDERS

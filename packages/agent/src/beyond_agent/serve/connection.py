@@ -118,7 +118,7 @@ class Connection:
         try:
             self._must_be_free(name, command)
             answer = await self._handlers[name](self, command)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a command is its response, and the loop lives on
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one command, the loop lives on
             self._refuse(command.id, name, fault_of(error))
             return
         if isinstance(answer, Later):
@@ -139,7 +139,7 @@ class Connection:
     async def _finish(self, command: Command, name: str, later: Later) -> None:
         try:
             self._respond(command, name, await later.answer())
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one command, the loop lives on
             self._refuse(command.id, name, fault_of(error))
 
     # -- frames

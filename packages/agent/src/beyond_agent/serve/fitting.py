@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 KEPT: Final = 16 * 1024
 """Characters that stay of a string that is cut: the bound of a snapshot (agent contract, serve: frames)."""
 PART: Final = 1024 * 1024
+"""Bytes of a field from which on it gives way where it has no long string."""
 FEW: Final = 100
-"""Bytes of a field from which on it gives way, and entries of it that may stay, where many small ones are the trouble."""
+"""Entries of it that may stay."""
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -60,7 +61,7 @@ def _cut(value: Any, spill: SpillFolder) -> Any:
 
 def _strings(value: Any) -> list[str]:
     """Return the strings that a field has itself: its value, or what its list holds."""
-    values: list[Any] = value if isinstance(value, list) else [value]
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
     return [each for each in values if isinstance(each, str)]
 
 

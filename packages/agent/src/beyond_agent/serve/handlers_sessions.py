@@ -83,7 +83,7 @@ async def export_html(connection: Connection, command: commands.ExportHtml) -> E
     """Write the session as a page: where that was said, else beside its file."""
     stored = connection.live.stored
     if command.output_path is not None:
-        from beyond_agent.tools.paths import resolve  # noqa: PLC0415 - few sessions are exported
+        from beyond_agent.tools.paths import resolve  # noqa: PLC0415 - few sessions need it
 
         path = resolve(command.output_path, stored.cwd)
     elif stored.path is not None:
@@ -136,7 +136,7 @@ def _listed(hub: Hub, each: Listed) -> ListedSession:
 
 
 def _write_page(live: LiveSession, path: str) -> None:
-    from beyond_agent.sessions.export_html import export_html as page_of  # noqa: PLC0415 - as above
+    from beyond_agent.sessions.export_html import export_html as page_of  # noqa: PLC0415 - few sessions need it
 
     text = page_of(live.stored, secrets=live.harness.secrets)
     live.site.workplace.files.replace(path, text.encode("utf-8", "replace"))

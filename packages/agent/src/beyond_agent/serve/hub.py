@@ -155,6 +155,8 @@ class Hub:
         except BaseException:
             stored.close()
             raise
+        if stored.skipped.count:
+            LOG.warning("session %s: %s", live.id, stored.skipped)
         self._lives[live.id] = live
         return live
 

@@ -102,7 +102,7 @@ class LiveSession:
 
     def begin(self, name: str, work: Coroutine[Any, Any, T], control: Control | None = None) -> asyncio.Task[T]:
         """Start the work of command `name`, steered by `control`; not while there is other work."""
-        assert not self.working  # noqa: S101 - handlers have looked
+        assert not self.working  # noqa: S101 - callers have looked
         self.doing = name
         self.outcome_before = self.stored.last_outcome
         self.first_of_run = self.frames.last_seq + 1
@@ -153,8 +153,7 @@ class LiveSession:
     def notice_start(self, event: AgentEvent) -> None:
         """Pass on what was asked of the work before it began: only now is there something that it can reach."""
         if isinstance(event, AgentStart | CompactionStart):
-            if self._cancel_wanted:
-                self._steered.cancel()
+            pass
             if self._stop_wanted:
                 self._steered.request_stop()
 

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from beyond_agent.errors import DONE
-from beyond_agent.job.interrupts import Interrupts
+from beyond_agent.interrupts import Interrupts
 from beyond_agent.serve.connection import Connection
 from beyond_agent.serve.handlers import HANDLERS
 from beyond_agent.serve.hub import Hub
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from beyond_agent.serve.hub import Store
     from beyond_agent.sessions.stored import StoredSession
 
-FLUSH_S: Final = 5.0
+FLUSH_S: Final = 2.0
 """Seconds that the last frames may take where a signal ends the process, whose client may not read."""
 
 

@@ -15,10 +15,14 @@ import stat
 from typing import TYPE_CHECKING, Any, Final
 
 from beyond_agent.errors import AgentFault
-from beyond_agent.job.interrupts import Interrupts
+from beyond_agent.interrupts import Interrupts
 from beyond_agent.serve.connection import Connection
+from beyond_agent.serve.faults import LOG
+from beyond_agent.serve.fitting import line_of
+from beyond_agent.serve.frames import Closing
 from beyond_agent.serve.handlers import HANDLERS
 from beyond_agent.serve.hub import Hub
+from beyond_agent.sessions.errors import SessionError
 
 if TYPE_CHECKING:
     from beyond_agent.harness import Chosen, Harness
@@ -101,11 +105,16 @@ class Server:
         except OSError:
             # It has left; what it has started goes on.
             pass
+        except SessionError as error:
+            # Another process has the session for new connections.
+            await write(line_of(Closing(error_code=error.code, error=str(error)), self._hub.harness.spills))
+        except Exception as error:  # noqa: BLE001 - one connection's end is not that of the server
+            LOG.error("a connection failed", exc_info=error)
         finally:
             if connection is not None:
                 self._connections.discard(connection)
                 connection.drop()
-            writer.transport.abort()
+            writer.close()
 
 
 async def _both(connection: Connection, reader: asyncio.StreamReader) -> None:
@@ -162,7 +171,7 @@ def _make_way(path: str) -> None:
         try:
             probe.connect(path)
         except (ConnectionRefusedError, FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108 - as above
+            os.unlink(path)  # noqa: PTH108 - paths are text here
             return
         except OSError as error:
             raise AgentFault("io", f"--listen-uds: {path}: {error.strerror}") from None
@@ -189,6 +198,6 @@ def _remove(path: str, ours: os.stat_result) -> None:
     try:
         there = os.lstat(path)
         if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
-            os.unlink(path)  # noqa: PTH108 - as above
+            os.unlink(path)  # noqa: PTH108 - paths are text here
     except OSError:
         return

@@ -120,9 +120,9 @@ async def switch_branch(
 async def _summary(live: LiveSession, left: Sequence[Message], control: Control, instructions: str) -> str:
     """Ask the model, on a session of its own, what happened on a branch. Raises CommandFault."""
     from beyond_agent_core import compaction_text as texts  # noqa: PLC0415 - few clients change the branch
-    from beyond_agent_core.agent import Agent  # noqa: PLC0415 - as above
-    from beyond_agent_core.compaction_plan import sizes_for  # noqa: PLC0415 - as above
-    from beyond_agent_core.session import Session  # noqa: PLC0415 - as above
+    from beyond_agent_core.agent import Agent  # noqa: PLC0415 - few clients change the branch
+    from beyond_agent_core.compaction_plan import sizes_for  # noqa: PLC0415 - few clients change the branch
+    from beyond_agent_core.session import Session  # noqa: PLC0415 - few clients change the branch
 
     caps = live.harness.caps(live.chosen.model)
     asks, options = live.agent().settings, live.harness.options

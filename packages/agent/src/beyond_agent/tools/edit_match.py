@@ -78,13 +78,19 @@ class Source:
         text = self.folded.text
         return self._mapped(bare, lambda end: end == len(text) or text[end] == "\n")
 
-    def alike_on(self, sought: str) -> list[int]:
-        """Return the lines of the first two places alike to `sought`, without those where it has blanks too many.
+    def alone(self, place: Span, sought: str) -> bool:
+        """Whether no other place than this is alike to `sought`, but for those where it has blanks too many.
 
         A folded text has the lines of the original, so that this needs no way back.
         """
+        if self.text.isascii():
+            # Folding takes but blanks from it, so what is alike has the longest line: most often, that is seen faster.
+            longest = max(sought.split("\n"), key=len).strip(" \t")
+            if longest and len(list(islice(_places(self.text, longest), 2))) == 1:
+                return True
         folded = self.folded.text
-        return [folded.count("\n", 0, at) + 1 for at in islice(_places(folded, _folded(sought)), 2)]
+        lines = [folded.count("\n", 0, at) + 1 for at in islice(_places(folded, _folded(sought)), 2)]
+        return lines == [self.line(place.start)]
 
     def _mapped(self, sought: str, fits: Callable[[int], bool]) -> list[Span]:
         ends = ((at, at + len(sought)) for at in _places(self.folded.text, sought))
@@ -106,7 +112,7 @@ def _folded(sought: str) -> str:
 def matches(source: Source, sought: str) -> list[Span]:
     """Return every place that may be meant, for one that must be unique: the exact ones and those alike to them."""
     exact = source.exact(sought)
-    if len(exact) == 1 and source.alike_on(sought) == [source.line(exact[0].start)]:
+    if len(exact) == 1 and source.alone(exact[0], sought):
         return exact
     others = [span for span in source.alike(sought) if not _touches(span, exact)]
     return sorted(exact + others)

@@ -31,7 +31,7 @@ WALK: Final = (
     "--hidden",
     "--no-follow",
     "--no-require-git",
-    
+    "--no-ignore-dot",
     "--no-ignore-exclude",
     "--no-ignore-global",
     "--color=never",
