@@ -42,7 +42,7 @@ check: lint types ## lint, types and the tests without I/O; under a minute
 test: lint types ## everything, with real processes and both SDKs
 	@$(BIN)/pytest
 
-bench: $(READY) ## measure against nginx in the same run; BENCH_PEERS=1 adds LiteLLM and TensorZero
+bench: $(READY) ## measure against nginx in the same run; BENCH_PEERS=1 adds the rivals of gateway, loop and agent
 	@$(BIN)/python bench/run.py
 
 faults: $(READY) ## break everything around the gateway, one row for each fault; about four minutes, alone on the machine

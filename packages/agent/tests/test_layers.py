@@ -16,11 +16,11 @@ ABOVE = {
     "prompt": {"errors", "options", "places", "tools"},
     "policy": {"errors", "options", "tools"},
     "job": {"errors", "interrupts", "sessions", "tools"},
-    "serve": {"errors", "harness", "interrupts", "redact", "seams", "sessions", "tools"},
+    "serve": {"errors", "harness", "interrupts", "redact", "seams", "sessions", "tools", "__version__"},
 }
 """What the modules of a folder may import of this package, beside their own folder."""
 MACHINE = {"files", "runner", "runner_child", "runner_pipe", "search_ripgrep", "spill", "watchdog"}
-"""The modules of `tools` that are the machine: they stand behind the seams, or find the program that runs behind one."""
+"""The modules of `tools` that are the machine: they stand behind the seams, or find the program that one starts."""
 NAMES_ONLY = {"environ", "fsdecode", "fsencode", "path", "sep"}
 """What of `os` works on names and touches nothing; of `os.path`, see below."""
 TOUCHING = {"exists", "isdir", "isfile", "islink", "lexists", "realpath", "getsize"}

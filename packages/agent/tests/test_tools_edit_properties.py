@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import combining
 
+import pytest
 from agent_file_tools import MemoryFiles, call, workplace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -164,6 +165,22 @@ def applied(text: str, diff: str) -> str:
         new += added
         done = first - 1 + length
     return "\n".join(new + old[done:])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nold\n", "@@ -1,2 +1,2 @@\n a\n-old\n+new"),
+        ("old\n\n\n\nb\n", "@@ -1,4 +1,4 @@\n-old\n+new\n \n \n "),
+        ("a\n\nold", "@@ -1,3 +1,3 @@\n a\n \n-old\n+new"),
+    ],
+)
+def test_a_diff_counts_the_lines_that_there_are(text: str, shown: str) -> None:
+    """Blank lines are context, the nothing behind the last line feed is not."""
+    files = MemoryFiles(a=text.encode())
+    details = call(EditTool(workplace(files=files)), path="a", old_string="old", new_string="new").details
+    assert details is not None
+    assert details["diff"] == shown
 
 
 def test_a_long_diff_is_cut_at_50_kib() -> None:

@@ -48,6 +48,7 @@ def test_a_person_sees_what_happens(tmp_path: Path, columns: int) -> None:
     assert re.fullmatch(r"✓ read  p\.py  0\.\ds", shown[1])
     assert re.fullmatch(r"✓ bash  echo begun; sleep 1; echo ended  1\.\ds", shown[2])
     assert shown[3] == "That is the bug."
+    assert "  @@ -1,2 +1,2 @@" in shown
     assert "  -    return a - b" in shown
     assert "  +    return a + b" in shown
     assert any(re.fullmatch(r"✗ bash  echo why >&2; exit 3  0\.\ds", line) for line in shown)

@@ -153,7 +153,8 @@ class LiveSession:
     def notice_start(self, event: AgentEvent) -> None:
         """Pass on what was asked of the work before it began: only now is there something that it can reach."""
         if isinstance(event, AgentStart | CompactionStart):
-            pass
+            if self._cancel_wanted:
+                self._steered.cancel()
             if self._stop_wanted:
                 self._steered.request_stop()
 

@@ -104,6 +104,9 @@ def _printed(text: str, hunk: list[_Block], shift: int) -> Iterator[str]:
     lines = text[begin:stop].split("\n")
     first, last = hunk[0].first - base, hunk[-1].first + len(hunk[-1].old) - base
     start, end = max(0, first - _CONTEXT), min(len(lines), last + _CONTEXT)
+    if last < end == len(lines) and stop == len(text) and not lines[-1]:
+        # Behind the last line feed is no line, only the end.
+        end -= 1
     growth = sum(len(block.new) - len(block.old) for block in hunk)
     yield f"@@ -{base + start + 1},{end - start} +{base + start + 1 + shift},{end - start + growth} @@"
     at = start
