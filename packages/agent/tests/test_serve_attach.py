@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from agent_serve_client import Frame, Talk, numbered
-from agent_serve_hub import serving
+from agent_serve_hub import holds, serving
 
 from beyond_agent.serve.frames import Ack
 from beyond_agent.serve.numbered import Numbered, SharedRoom
@@ -264,7 +264,7 @@ def test_stdio_pauses_the_run_and_goes_on_when_it_is_read(tmp_path: Path) -> Non
     """The model's stream stands still while the client does not read; nothing is lost."""
 
     async def go() -> None:
-        async with serving(tmp_path, [turn.text("x" * 60_000)]) as served:
+        async with serving(tmp_path, [turn.text("x" * 60_000)] * 2) as served:
             talk = Talk(served.hub, await served.hub.first(), backlog=50_000)
             served.talks.append(talk)
             served.room = talk.connection.outbox.room
@@ -282,6 +282,15 @@ def test_stdio_pauses_the_run_and_goes_on_when_it_is_read(tmp_path: Path) -> Non
             seqs = [frame["seq"] for frame in numbered(talk.frames)]
             assert seqs == list(range(1, len(seqs) + 1))
             assert len(seqs) > 10_000
+            talk.stop_reading()
+            talk.say("prompt", id=2, message="again")
+            await holds(lambda: talk.connection.outbox.full)
+            talk.say("get_state", id=4)
+            talk.say("abort", id=3)
+            # It is taken all the same, for commands are read on for longer than frames may wait.
+            await holds(lambda: live.control.cancelled)
+            talk.read_again()
+            assert (await talk.response("prompt", 2))["error_code"] == "cancelled"
 
     asyncio.run(go())
 

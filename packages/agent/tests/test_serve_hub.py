@@ -14,7 +14,10 @@ from beyond_agent_core.testing import turn
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from beyond_wire.types import ModelRequest, Turn
+
 SLEEP = turn.tool_call("bash", command="echo begun; sleep 30")
+SHORT = turn.tool_call("bash", command="sleep 0.3")
 OFTEN = Parts(hub={"renew_s": 0.02})
 
 
@@ -151,27 +154,25 @@ def test_a_drain_begins_nothing_more_waits_and_then_cancels(tmp_path: Path) -> N
     """A run that ends in its grace ends as it would; another is cancelled and stored; a prompt is refused meanwhile."""
 
     async def go() -> None:
-        script = [turn.tool_call("bash", command="sleep 0.2"), turn.text("made it"), SLEEP]
-        async with serving(tmp_path, script) as served:
+        def answer(request: ModelRequest) -> Turn:
+            said = str(request.messages)
+            return SLEEP if "ever" in said else SHORT if "ToolResultBlock" not in said else turn.text("made it")
+
+        async with serving(tmp_path, [turn.from_request(answer)] * 3) as served:
             short, long = await served.talk(shared=True), await served.talk(shared=True)
             await long.ask("new_session")
-            await long.ask("attach")
-            short.say("prompt", message="quick")
-            await asyncio.sleep(0.1)
-            await short.ask("attach")
-            await short.until(lambda frame: "seq" in frame)
-            assert (await short.ask("get_state"))["data"]["is_streaming"]
-            await short.response("prompt")
-            long.say("prompt", message="for ever")
-            await long.event("tool_start")
-            draining = asyncio.ensure_future(served.hub.drain(0.3))
+            for talk, message in ((short, "quick"), (long, "for ever")):
+                await talk.ask("attach")
+                talk.say("prompt", id=1, message=message)
+                await talk.event("tool_start")
+            draining = asyncio.ensure_future(served.hub.drain(1.0))
             await asyncio.sleep(0)
-            refused = await short.ask("prompt", id=2, message="more")
-            assert refused["error_code"] == "busy"
+            assert (await short.ask("prompt", id=2, message="more"))["error_code"] == "busy"
             assert (await short.ask("new_session"))["error_code"] == "busy"
+            assert (await short.response("prompt", 1))["data"]["outcome"] == "done"
             assert not draining.done()
             await draining
-            assert (await long.response("prompt"))["error_code"] == "cancelled"
+            assert (await long.response("prompt", 1))["error_code"] == "cancelled"
             assert (await long.ask("get_state"))["data"]["last_outcome"] == "cancelled"
 
     asyncio.run(go())

@@ -191,6 +191,22 @@ def test_abort_retry_ends_the_wait_with_the_real_error(tmp_path: Path) -> None:
     asyncio.run(go())
 
 
+def test_abort_retry_without_a_wait_spares_the_next_one(tmp_path: Path) -> None:
+    """Asked for while a tool runs it does nothing: a fault after that is retried as ever."""
+    fault = RunFault(code="http_status", message="busy", transient=True, status=503)
+
+    async def go() -> None:
+        script = [turn.tool_call("bash", command="sleep 0.2"), fault, turn.text("made it")]
+        async with serving(tmp_path, script, retry_base_delay_ms=1) as served:
+            talk = await served.talk()
+            talk.say("prompt", id="p", message="hi")
+            await talk.event("tool_start")
+            assert (await talk.ask("abort_retry"))["data"] == {"aborted": False}
+            assert (await talk.response("prompt", "p"))["success"]
+
+    asyncio.run(go())
+
+
 def test_rounds_are_told_as_frames_of_their_own(tmp_path: Path) -> None:
     """A turn that begins afresh has auto_retry_start with the prompt's id, and its end."""
     fault = RunFault(code="http_status", message="busy", transient=True, status=503)

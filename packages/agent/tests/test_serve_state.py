@@ -91,6 +91,7 @@ def test_messages_are_paged_with_the_ids_of_their_entries(tmp_path: Path) -> Non
             since: dict[str, Any] = {}
             while True:
                 page = (await talk.ask("get_messages", limit=4, **since))["data"]
+                assert 1 <= len(page["messages"]) <= 4
                 seen += page["messages"]
                 if "next" not in page:
                     break

@@ -16,6 +16,7 @@ from beyond_agent.sessions.store import SessionStore
 from beyond_agent_core.testing import ModelServer, assert_fit, turn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
@@ -81,6 +82,16 @@ def test_the_end_of_input_cancels_stores_and_flushes(tmp_path: Path) -> None:
     assert_fit(session.session)
 
 
+def test_the_end_of_input_ends_a_persons_command_too(tmp_path: Path) -> None:
+    """Its output so far is in the last response."""
+    with stdio(tmp_path, None) as (program, talk):
+        talk.say("bash", command="echo begun; sleep 30")
+        talk.event("tool_progress")
+        talk.end_input()
+        assert talk.rest()[-1]["data"]["result"] == "begun\n\nCommand cancelled"
+        assert program.ended() == 0
+
+
 def test_a_broken_stdout_does_the_same(tmp_path: Path) -> None:
     """Its reader goes away in the middle of a run: cancelled, stored, exit 0."""
     script = [turn.tool_call("bash", command="while sleep 0.05; do echo tick; done")]
@@ -127,6 +138,34 @@ def test_a_signal_ends_also_what_nobody_reads(tmp_path: Path, *, twice: bool) ->
             program.process.send_signal(signal.SIGINT)
         assert program.ended() == (130 if twice else 143)
         assert b"run_end" in path.read_bytes()
+
+
+def test_a_run_that_waits_for_its_reader_is_stored_at_a_signal(tmp_path: Path) -> None:
+    """Above 16 MiB that nobody reads the run stands still; a stop does not wait for the reader."""
+    script = [turn.text("one"), turn.text("two")]
+    flags = ("--context-window", "100000000")
+    with ModelServer(script) as model, Program(tmp_path, model, "serve", *flags) as program:
+        program.stdin.write(b'{"type":"prompt","message":"%b"}\n' % (b"m" * 5_000_000))
+        program.stdin.flush()
+        (path,) = _appears(tmp_path)
+        _holds(lambda: b"run_end" in path.read_bytes()[-2000:])
+        for _ in range(5):
+            program.stdin.write(b'{"type":"get_messages"}\n')
+        program.stdin.write(b'{"type":"prompt","message":"second"}\n')
+        program.stdin.flush()
+        _holds(lambda: len(model.requests) == 2)
+        time.sleep(0.2)
+        assert path.read_bytes().count(b'"run_end"') == 1
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ended() == 143
+        assert path.read_bytes().count(b'"run_end"') == 2
+
+
+def _holds(fact: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not fact():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def _appears(folder: Path) -> list[Path]:
