@@ -17,6 +17,8 @@ COMMANDS: Final = {
     "trust": "let a project change what the agent does",
     "untrust": "take that back",
 }
+_OBJECTS: Final = 50_000
+"""New objects between two looks for garbage; a start makes fewer."""
 _USAGE: Final = """usage: beyond-ai-agent COMMAND [...]
 
 A headless coding agent.
@@ -53,7 +55,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(command: str, rest: list[str]) -> int:
-    from importlib import import_module  # noqa: PLC0415 - --version does not need it
+    import gc  # noqa: PLC0415 - --version does not need it
+
+    # What is imported stays: to look for garbage in it every 700 objects takes 8 ms of the start.
+    gc.set_threshold(_OBJECTS)
+    from importlib import import_module  # noqa: PLC0415 - as above
 
     from beyond_agent.errors import CommandError  # noqa: PLC0415 - as above
 
@@ -69,6 +75,9 @@ def _run(command: str, rest: list[str]) -> int:
         # Python would complain of it once more at its exit.
         sys.stdout = None
         return 0
+    finally:
+        # Python looks for garbage once more at its exit, in all that was ever imported: 16 ms for nothing.
+        gc.freeze()
 
 
 def _unknown(command: str) -> int:

@@ -7,6 +7,7 @@ Contract: agent contract, run.
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any, Final, NamedTuple
 
 from beyond_agent import flags_kinds as kinds
@@ -148,6 +149,23 @@ EXCLUSIVE: Final = (
 """Flags of which one may be given at most."""
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse makes one for each flag, and would import `shutil` for its width: 3 ms."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 def parser_for(command: str, usage: str, describe: str) -> Parser:
     """Return the parser of `run` or `serve`; what is not given is not in its namespace."""
     parser = Parser(
@@ -156,7 +174,7 @@ def parser_for(command: str, usage: str, describe: str) -> Parser:
         description=describe,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     if command == "run":
         parser.tasks = True

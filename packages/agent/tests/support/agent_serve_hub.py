@@ -94,6 +94,8 @@ async def serving(
     finally:
         leases.cancel()
         await asyncio.wait([leases])
+        for talk in served.talks:
+            talk.read_again()
         await served.hub.drain(0.0)
         for talk in served.talks:
             await talk.vanish()

@@ -27,7 +27,6 @@ async def attach(connection: Connection, command: commands.Attach) -> Attached:
     elif command.takeover and connection.live.stored.superseded:
         moved(connection, await connection.hub.load(connection.live.id, takeover=True))
     live = connection.live
-    connection.detach()
     missed = _missed(live, command)
     if missed is None:
         again = live.frames.from_start_of_run(live.first_of_run) if live.working else []

@@ -149,7 +149,7 @@ def bound(path: str) -> socket.socket:
         raise AgentFault("io", f"--listen-uds: cannot open the directory {folder}: {error.strerror}") from None
     try:
         owner = os.fstat(held).st_uid
-        if False:
+        if owner != os.geteuid():
             raise AgentFault("io", f"--listen-uds: {folder} belongs to user {owner}: choose a directory of your own")
         # Of two servers that find a stale socket, the second finds the first one's.
         fcntl.flock(held, fcntl.LOCK_EX)
