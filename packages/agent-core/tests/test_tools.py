@@ -137,3 +137,30 @@ def test_a_schema_that_cannot_be_checked_is_refused() -> None:
     """By the tool's name."""
     with pytest.raises(ConfigError, match=r"tools\.plain: schema keyword not at # is not supported"):
         ToolRegistry([Plain(schema={"type": "object", "not": {}})])
+
+
+def test_a_registry_of_a_registry_shares_what_was_compiled_and_nothing_else() -> None:
+    """Schemas are compiled once for many agents; what one registers or drops is its own affair."""
+    first = ToolRegistry([_Counting()])
+    _Counting.asked = 0
+    second = ToolRegistry(first)
+    assert _Counting.asked == 0
+    assert second.check("counting", {"n": "3"}).input == {"n": 3}
+    second.retain(lambda _: False)
+    assert (len(first), len(second)) == (1, 0)
+
+
+class _Counting:
+    """A tool that counts how often its schema was asked for."""
+
+    name = "counting"
+    description = "counts"
+    asked = 0
+
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        _Counting.asked += 1
+        return {"type": "object", "properties": {"n": {"type": "integer"}}}
+
+    def run(self, given: dict[str, Any], context: ToolContext) -> str:
+        return f"{given}{context}"

@@ -165,11 +165,19 @@ def tool(
 
 
 class ToolRegistry:
-    """The tools of an agent by name; the last registration of a name wins."""
+    """The tools of an agent by name; the last registration of a name wins.
+
+    Made of another registry, it shares what that one has compiled of their schemas: who makes many agents of the same
+    tools makes one registry first.
+    """
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._tools: dict[str, Tool] = {}
         self._checkers: dict[str, Checker] = {}
+        if isinstance(tools, ToolRegistry):
+            self._tools |= tools._tools  # noqa: SLF001 - one of our own
+            self._checkers |= tools._checkers  # noqa: SLF001 - one of our own
+            return
         for each in tools:
             self.register(each)
 

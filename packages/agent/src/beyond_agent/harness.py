@@ -27,6 +27,7 @@ from beyond_agent_core.compaction_plan import CompactionSettings
 from beyond_agent_core.dispatch_locks import WriteLocks
 from beyond_agent_core.hooks import Hooks
 from beyond_agent_core.limits import Limits
+from beyond_agent_core.tools import ToolRegistry
 from beyond_wire.caps import ROWS
 from beyond_wire.types import Effort
 
@@ -67,7 +68,7 @@ class Site(NamedTuple):
 
     places: Places
     workplace: Workplace
-    tools: tuple[Tool, ...]
+    tools: ToolRegistry
     prompt: Prompt
 
     @property
@@ -160,7 +161,7 @@ class Harness:
         return Agent(
             self.transport,
             model=chosen.model,
-            tools=(*site.tools, *more),
+            tools=_with(site.tools, more),
             system=site.prompt.system,
             limits=Limits(
                 max_steps=options.max_steps,
@@ -211,10 +212,18 @@ class Harness:
             shell=options.bash_shell_path,
             bash_timeout=options.bash_timeout_ms / 1000,
         )
-        tools = toolset(workplace, options.offered)
-        prompt = load(places, options, tools, today=self._today, trusted=trusted)
+        tools = ToolRegistry(toolset(workplace, options.offered))
+        prompt = load(places, options, tuple(tools), today=self._today, trusted=trusted)
         told = (*places.notices, *notices, *prompt.notices)
         return Site(places, workplace, tools, prompt._replace(notices=tuple(dict.fromkeys(told))))
 
     def __repr__(self) -> str:
         return f"<Harness model={self.options.model!r} sites={len(self._sites)}>"
+
+
+def _with(tools: ToolRegistry, more: Iterable[Tool]) -> ToolRegistry:
+    """Return a registry of its own with the tools of a site, whose schemas are compiled once, and `more`."""
+    registry = ToolRegistry(tools)
+    for each in more:
+        registry.register(each)
+    return registry
