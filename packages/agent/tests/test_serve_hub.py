@@ -69,6 +69,24 @@ def test_an_idle_session_is_unloaded_and_its_lease_released(tmp_path: Path) -> N
     asyncio.run(go())
 
 
+def test_output_that_no_prompt_has_taken_along_outlives_unloading(tmp_path: Path) -> None:
+    """What a person's command put out is in the session when it is unloaded, and the next prompt tells the model."""
+
+    async def go() -> None:
+        async with serving(tmp_path, [turn.text("a")], session_idle_timeout=0.02) as served:
+            talk = await served.talk(shared=True)
+            first = talk.frames[0]["session_id"]
+            await talk.ask("bash", command="echo seen")
+            await talk.vanish()
+            await holds(lambda: not served.hub.is_live(first))
+            again = await served.talk(shared=True)
+            assert (await again.ask("get_state"))["data"]["last_outcome"] == "done"
+            await again.ask("prompt", message="what was that?")
+            assert "$ echo seen" in str(served.transport.requests[0].messages)
+
+    asyncio.run(go())
+
+
 def test_a_first_session_without_a_word_keeps_its_id(tmp_path: Path) -> None:
     """Unloaded, it leaves no file; the next connection is greeted with the same id all the same."""
 

@@ -327,6 +327,31 @@ def test_a_compaction_that_fails_or_is_aborted_leaves_all_as_it_was(tmp_path: Pa
     asyncio.run(go())
 
 
+def test_an_abort_ends_a_run_that_is_compacting(tmp_path: Path) -> None:
+    """Answered behind the end of the run; a queued steer waits on, nothing was folded, the next prompt works."""
+
+    async def go() -> None:
+        full = replace(turn.text("x" * 4000), usage=TokenUsage(input_tokens=19_000, output_tokens=5))
+        script = [*[turn.text("x" * 4000)] * 5, full, turn.stall(after=1), turn.text("short"), turn.text("on")]
+        sizes = {"context_window": 20_000, "compaction_keep_recent_tokens": 1000, "compaction_reserve_tokens": 4000}
+        async with serving(tmp_path, script, **sizes) as served:
+            talk = await served.talk()
+            for number in range(6):
+                await talk.ask("prompt", id=number, message=f"q{number}")
+            before = await texts(talk)
+            talk.say("prompt", id=8, message="more")
+            await talk.event("compaction_start", len(talk.frames))
+            await talk.ask("steer", id=9, message="later")
+            assert (await talk.ask("abort"))["data"] == {"pending": 1}
+            ended = await talk.response("prompt", 8)
+            assert (ended["error_code"], ended["data"]["outcome"]) == ("cancelled", "cancelled")
+            assert (await texts(talk))[: len(before)] == before
+            assert (await talk.ask("prompt", id=10, message="on"))["success"]
+            assert "onlater" in await texts(talk)
+
+    asyncio.run(go())
+
+
 def test_a_compaction_that_cannot_shrink_stops_and_the_session_lives_on(tmp_path: Path) -> None:
     """At most three summary calls, then none by itself; get_state answers, and one by hand may succeed."""
     long = "w" * 60_000

@@ -16,11 +16,12 @@ from msgspec.structs import replace
 from beyond_agent.redact import redact
 from beyond_agent.serve.answers import Dropped
 from beyond_agent.serve.approvals import Approvals
-from beyond_agent.serve.faults import CommandFault
+from beyond_agent.serve.faults import LOG, CommandFault
 from beyond_agent.serve.frames import SessionSuperseded
 from beyond_agent.serve.narrator import Narrator
 from beyond_agent.serve.numbered import Numbered
 from beyond_agent.serve.shell import Shell
+from beyond_agent.sessions.errors import SessionError
 from beyond_agent_core.control import Control
 from beyond_agent_core.events import AgentStart, CompactionFailed, CompactionStart, Failed, TurnRetry
 
@@ -195,7 +196,16 @@ class LiveSession:
             self.cancel()
 
     def close(self) -> None:
-        """Give up the session's file and its frames; not while there is work."""
+        """Give up the session's file and its frames; not while there is work.
+
+        What a person's commands have put out and no prompt has taken along is kept for the next one.
+        """
+        notes = self.shell.take_notes()
+        if notes and not self.stored.superseded:
+            try:
+                self.stored.note("\n\n".join(notes))
+            except SessionError as error:
+                LOG.warning("session %s: %s", self.id, error)
         self.frames.clear()
         self.stored.close()
 

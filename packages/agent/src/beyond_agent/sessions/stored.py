@@ -157,6 +157,14 @@ class StoredSession:
         self._write_end(outcome)
         await self.book.log.sync()
 
+    def note(self, text: str) -> None:
+        """Write what a person says outside of a run, which stays as settled as it was."""
+        before = self.last_outcome
+        self.session.user(text)
+        self._recorder.record()
+        if before != "crashed":
+            self._write_end(before or "done")
+
     def settle(self) -> None:
         """Write that what is there is no broken run: for a copy, which has had none."""
         self._write_end("done")
