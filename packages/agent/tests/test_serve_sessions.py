@@ -333,7 +333,11 @@ def test_an_abort_ends_a_run_that_is_compacting(tmp_path: Path) -> None:
     async def go() -> None:
         full = replace(turn.text("x" * 4000), usage=TokenUsage(input_tokens=19_000, output_tokens=5))
         script = [*[turn.text("x" * 4000)] * 5, full, turn.stall(after=1), turn.text("short"), turn.text("on")]
-        sizes = {"context_window": 20_000, "compaction_keep_recent_tokens": 1000, "compaction_reserve_tokens": 4000}
+        sizes: dict[str, Any] = {
+            "context_window": 20_000,
+            "compaction_keep_recent_tokens": 1000,
+            "compaction_reserve_tokens": 4000,
+        }
         async with serving(tmp_path, script, **sizes) as served:
             talk = await served.talk()
             for number in range(6):

@@ -51,7 +51,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _line(each: Listed, *, with_cwd: bool) -> str:
-    count = "" if each.message_count is None else f"{each.message_count} messages"
+    messages = "message" if each.message_count == 1 else "messages"
+    count = "" if each.message_count is None else f"{each.message_count} {messages}"
     title = each.title or each.preview or ""
     shown = title if len(title) <= _MOST_TITLE else title[: _MOST_TITLE - 1] + "…"
     parts = [each.id, each.updated_at[:16].replace("T", " "), f"{count:>13}", shown, *([each.cwd] if with_cwd else [])]
