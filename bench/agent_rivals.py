@@ -138,6 +138,10 @@ def _mini(home: Path, where: Place, port: int) -> tuple[list[str], dict[str, str
     return [str(home / "bin/mini"), "-y", "--exit-immediately", "-m", "openai/gpt-4o", "-o", out, "-t", TASK], more
 
 
+def _same_as_codex(setting: Setting, _: str, package: str) -> Path:
+    return npm(setting, "codex", package)
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -145,7 +149,7 @@ def _made(folder: Path) -> Path:
 
 MAKES = (
     Make("codex", CODEX, npm, _codex),
-    Make("codex, no launcher", CODEX, lambda setting, _, package: npm(setting, "codex", package), _codex_alone),
+    Make("codex, no launcher", CODEX, _same_as_codex, _codex_alone),
     Make("claude", CLAUDE, npm, _claude),
     Make("pi", PI, npm, _pi),
     Make("mini", MINI, venv, _mini),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.setting import Setting
 
 START_LIMIT_S = 60.0
-LEAST_RUNS = 7
+LEAST_RUNS = 11
 COLUMNS = ["one task, no terminal", "median ms", "worst ms", "CPU ms", "peak MB", "request KB"]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from beyond_agent_core.agent import Agent
 from beyond_agent_core.client import HttpTransport
+from beyond_agent_core.client_headers import request_head
 from beyond_agent_core.client_pool import ConnectionPool
 from beyond_agent_core.errors import ConfigError
 from beyond_agent_core.events import AgentEnd, AgentEvent, TurnRetry
@@ -543,23 +544,62 @@ def test_a_stream_of_keep_alives_only_is_stalled(model: str) -> None:
         assert server.until(lambda server: server.left == 2)
 
 
-def test_what_the_import_brings_along() -> None:
-    """Importing the package brings no HTTP library; a connection brings h11 and no more, a request one dialect."""
+def test_the_request_is_on_its_way_before_what_reads_the_answer_is_imported() -> None:
+    """A start does not wait for h11, which has time until the model answers."""
     code = (
-        "import sys, json, beyond_agent_core\n"
-        "first = sorted(sys.modules)\n"
-        "import beyond_agent_core.client, beyond_agent_core.client_connect\n"
-        "second = sorted(sys.modules)\n"
-        "from beyond_agent_core.client_dialect import dialect_named\n"
-        "dialect_named('chat')\n"
-        "print(json.dumps([first, second, sorted(sys.modules)]))"
+        "import asyncio, sys\n"
+        "from beyond_agent_core.client_http1 import Connection\n"
+        "from beyond_agent_core.client_target import parse_base\n"
+        "from beyond_agent_core.transport import TransportFailed\n"
+        "class Writer:\n"
+        "    def write(self, data):\n"
+        "        print(data[:4] in (b'POST', b'body'), 'h11' in sys.modules)\n"
+        "async def go():\n"
+        "    reader = asyncio.StreamReader()\n"
+        "    reader.feed_eof()\n"
+        "    connection = Connection(parse_base('http://a', {})[0], None, reader, Writer())\n"
+        "    try:\n"
+        "        await connection.ask('/v1', [('host', 'a'), ('content-length', '4')], b'body', byte_idle_s=1)\n"
+        "    except AttributeError:\n"
+        "        print('h11' in sys.modules)\n"
+        "asyncio.run(go())"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    first, second, third = json.JSONDecoder().decode(said.stdout)
+    assert said.stdout.split() == ["True", "False", "True", "False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        ("/v1 HTTP/1.1", []),
+        ("", []),
+        ("/é", []),
+        ("/v1", [("a b", "c")]),
+        ("/v1", [("a", "b\r\nc: d")]),
+        ("/v1", [("a\n", "b")]),
+        ("/v1", [("a", "é")]),
+    ],
+)
+def test_what_no_head_can_hold_is_refused(target: str, headers: list[tuple[str, str]]) -> None:
+    """And the text of the refusal quotes none of it."""
+    with pytest.raises(ValueError, match=r"^not a (request target|header)$"):
+        request_head(target, headers)
+
+
+def test_what_the_import_brings_along() -> None:
+    """Importing the package brings no HTTP library, nor does a connection; a request brings one dialect."""
+    code = (
+        "import sys, json, beyond_agent_core\n"
+        "import beyond_agent_core.client, beyond_agent_core.client_connect\n"
+        "first = sorted(sys.modules)\n"
+        "from beyond_agent_core.client_dialect import dialect_named\n"
+        "dialect_named('chat')\n"
+        "print(json.dumps([first, sorted(sys.modules)]))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    first, second = json.JSONDecoder().decode(said.stdout)
     heavy = {"http.client", "httpx2", "email.utils", "urllib.request", "anyio"}
     assert not (heavy | {"h11"}) & set(first)
-    assert "h11" in second
-    assert not heavy & set(second)
     dialects = {"beyond_wire.anthropic", "beyond_wire.chat", "beyond_wire.responses"}
-    assert not dialects & set(second)
-    assert dialects & set(third) == {"beyond_wire.chat"}
+    assert not dialects & set(first)
+    assert dialects & set(second) == {"beyond_wire.chat"}

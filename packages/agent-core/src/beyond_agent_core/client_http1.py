@@ -1,8 +1,8 @@
 """One HTTP/1.1 connection to a server: a request out, a head and pieces of a body in, and again while both sides agree.
 
-h11 keeps the protocol's rules, asyncio's streams move the bytes; here they meet, and here whatever goes wrong on the
-wire gets its name. The name depends on how far an answer had come: before its head a failure may be tried again as a
-new connection, behind it a part of an answer is void.
+`client_headers` writes the head of a request, `client_answer` reads what comes, asyncio's streams move the bytes; here
+they meet, and here whatever goes wrong on the wire gets its name. It depends on how far an answer had come: before its
+head a failure may be tried again as a new connection, behind it a part of an answer is void.
 
 The request is written at once and not waited for: a server that refuses a large body answers before it has read it, and
 would be waited for in vain.
@@ -12,24 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
-
-import h11
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from beyond_agent_core.client_faults import failure
+from beyond_agent_core.client_headers import NotHttp, request_head
 from beyond_agent_core.errors import ErrorCode, RunFault
 from beyond_agent_core.transport import TransportFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from ssl import SSLContext
 
+    from beyond_agent_core.client_answer import Answers
     from beyond_agent_core.client_target import Origin
 
+T = TypeVar("T")
 READ_BYTES: Final = 65_536
 """Most that is read at once."""
-MAX_HEAD: Final = 65_536
-"""Longest head of an answer, in bytes; servers send a tenth of it."""
 END_WAIT_S: Final = 0.2
 """How long the end of a body is waited for once the answer in it is complete; only to use the connection again."""
 ERROR_WAIT_S: Final = 5.0
@@ -47,13 +46,13 @@ class Connection:
         self.idle_since = 0.0
         self._reader = reader
         self._writer = writer
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self._answers: Answers | None = None
         self._byte_idle_s = 0.0
         self._answering = False
         self._ended = False
 
     def __repr__(self) -> str:
-        return f"<Connection {self.key[0].authority} {self._http.our_state}/{self._http.their_state}>"
+        return f"<Connection {self.key[0].authority} {self._answers}>"
 
     async def ask(
         self, target: str, headers: Sequence[tuple[str, str]], body: bytes, *, byte_idle_s: float
@@ -66,29 +65,18 @@ class Connection:
         self._byte_idle_s = byte_idle_s
         self._answering = False
         try:
-            head = self._http.send(h11.Request(method="POST", target=target, headers=list(headers)))
-        except h11.LocalProtocolError:
-            # The cause would quote the header, and one of them is the key.
+            self._writer.write(request_head(target, headers))
+            self._writer.write(body)
+            self._reading().asked(target, headers, body)
+        except ValueError:
             raise self._failed("request_invalid", "a header cannot be sent") from None
-        self._writer.write(head or b"")
-        self._writer.write(self._http.send(h11.Data(data=body)) or b"")
-        self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
-        answer = await self._next()
-        while isinstance(answer, h11.InformationalResponse):
-            answer = await self._next()
-        if not isinstance(answer, h11.Response):
-            raise self._failed("bad_frame", "an answer without a head")
+        status, fields = await self._next(self._reading().head)
         self._answering = True
-        fields: dict[str, str] = {}
-        for raw_name, raw_value in answer.headers:
-            name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
-            fields[name] = f"{fields[name]}, {value}" if name in fields else value
-        return answer.status_code, fields
+        return status, fields
 
     async def piece(self) -> bytes | None:
         """Return the next bytes of the body, None at its end. Raises `TransportFailed` where it is cut or stalls."""
-        event = await self._next()
-        return bytes(event.data) if isinstance(event, h11.Data) else None
+        return await self._next(self._reading().piece) or None
 
     async def start_of_body(self, most: int) -> bytes:
         """Return at most the first `most` bytes of the body, or as much as comes of it."""
@@ -108,12 +96,8 @@ class Connection:
 
     def renew(self) -> bool:
         """Make ready for a further request; False where the connection cannot have one."""
-        http = self._http
-        done = http.our_state is h11.DONE and http.their_state is h11.DONE and not self._ended
-        if not done or http.trailing_data[0] or self._writer.transport.is_closing():
-            return False
-        http.start_next_cycle()
-        return True
+        done = self._answers is not None and self._answers.again
+        return done and not self._ended and not self._writer.transport.is_closing()
 
     def fits(self, key: tuple[Origin, SSLContext | None]) -> bool:
         """Whether it leads there, and may be used in the event loop that runs."""
@@ -137,18 +121,22 @@ class Connection:
         if not self.loop.is_closed():
             self._writer.transport.abort()
 
-    async def _next(self) -> object:
-        """Return the next event that h11 makes of what comes."""
+    def _reading(self) -> Answers:
+        """Return what reads the answers, made behind the first request."""
+        if self._answers is None:
+            from beyond_agent_core.client_answer import Answers  # noqa: PLC0415 - the module says why
+
+            self._answers = Answers()
+        return self._answers
+
+    async def _next(self, part: Callable[[], T | None]) -> T:
+        """Return the next part of the answer, once its bytes have come."""
         try:
-            while True:
-                event = self._http.next_event()
-                if event is not h11.NEED_DATA:
-                    return event
+            while (made := part()) is None:
                 data = await self._read()
                 self._ended = not data
-                self._http.receive_data(data)
-        except h11.RemoteProtocolError:
-            # The cause would quote what the server sent, which may be anything.
+                self._reading().take(data)
+        except NotHttp:
             if self._ended:
                 raise self._failed("stream_truncated", "the connection ended before the answer did") from None
             raise self._failed("bad_frame", "the answer is not HTTP/1.1") from None
@@ -156,6 +144,7 @@ class Connection:
             raise self._failed("stream_stalled", f"no byte for {self._byte_idle_s:g} s") from None
         except OSError as error:
             raise self._failed("stream_truncated", f"the connection broke: {type(error).__name__}") from error
+        return made
 
     async def _read(self) -> bytes:
         """Return the next bytes; the time to wait begins anew while a long request is still on its way out."""

@@ -40,7 +40,7 @@ environment:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that `argv` names; return the exit status."""
+    """Run the command that `argv` names; return the exit status. Without `argv` this is the program itself."""
     words = sys.argv[1:] if argv is None else argv
     command, rest = (words[0], words[1:]) if words else ("", [])
     if command in ("--version", "-V"):
@@ -51,15 +51,24 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if command not in COMMANDS:
         return _unknown(command)
-    return _run(command, rest)
+    return _run(command, rest) if argv is not None else _run_alone(command, rest)
 
 
-def _run(command: str, rest: list[str]) -> int:
+def _run_alone(command: str, rest: list[str]) -> int:
+    """Run a command in a process of its own, in which garbage is looked for where there may be some."""
     import gc  # noqa: PLC0415 - --version does not need it
 
     # What is imported stays: to look for garbage in it every 700 objects takes 8 ms of the start.
     gc.set_threshold(_OBJECTS)
-    from importlib import import_module  # noqa: PLC0415 - as above
+    try:
+        return _run(command, rest)
+    finally:
+        # Python looks once more at its exit, in all that was ever imported: 16 ms for nothing.
+        gc.freeze()
+
+
+def _run(command: str, rest: list[str]) -> int:
+    from importlib import import_module  # noqa: PLC0415 - --version does not need it
 
     from beyond_agent.errors import CommandError  # noqa: PLC0415 - as above
 
@@ -75,9 +84,6 @@ def _run(command: str, rest: list[str]) -> int:
         # Python would complain of it once more at its exit.
         sys.stdout = None
         return 0
-    finally:
-        # Python looks for garbage once more at its exit, in all that was ever imported: 16 ms for nothing.
-        gc.freeze()
 
 
 def _unknown(command: str) -> int:

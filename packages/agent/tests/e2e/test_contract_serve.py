@@ -80,25 +80,32 @@ def test_neither_key_is_in_any_file_that_a_session_leaves(tmp_path: Path) -> Non
     assert all(PROVIDER_KEY not in str(request.headers) for request in model.requests)
 
 
-def test_a_client_with_16_mib_that_it_did_not_read_is_closed(folder: Path) -> None:
-    """Its last frame says why and every line before it is whole; it may attach again, and nobody else has waited."""
+def test_a_client_behind_which_16_mib_wait_is_closed(folder: Path) -> None:
+    """Its last frame says why, and each line before it is whole; below that it is waited for, and nobody else waits."""
     with (
         ModelServer([turn.text("ok")]) as model,
         listening(folder, model, "--context-window", "100000000") as (_, path),
         client(path) as talk,
     ):
         assert talk.ask("prompt", message="v" * (3 * MIB))["success"]
-        with socket.socket(socket.AF_UNIX) as deaf:
-            deaf.connect(path)
-            with deaf.makefile("rb") as readable:
-                ready = json.loads(readable.readline())  # noqa: TID251 - a reader that is not the writer's
-                deaf.sendall(b'{"type":"get_messages"}\n' * 12)
-                assert talk.ask("get_state", id=2)["success"]
-                frames = [json.loads(line) for line in readable]  # noqa: TID251 - as above
-        assert ready["type"] == "ready"
-        assert (frames[-1]["type"], frames[-1]["error_code"]) == ("closing", "slow_consumer")
-        assert {frame["type"] for frame in frames[:-1]} <= {"response"}
-        assert len(frames) - 1 < 6
+        assert talk.ask("attach")["success"]
+        for pages, title in ((3, "nine"), (8, "twenty-four")):
+            with socket.socket(socket.AF_UNIX) as deaf:
+                deaf.settimeout(20)
+                deaf.connect(path)
+                name = json.dumps({"type": "set_session_name", "title": title}).encode()
+                deaf.sendall(b'{"type":"attach"}\n' + b'{"type":"get_messages"}\n' * pages + name + b"\n")
+                talk.until(lambda frame, title=title: frame.get("title") == title)
+                deaf.shutdown(socket.SHUT_WR)
+                with deaf.makefile("rb") as readable:
+                    frames = [json.loads(line) for line in readable]  # noqa: TID251 - a reader that is not the writer's
+            kinds = [frame["type"] for frame in frames]
+            whole = sum(frame.get("command") == "get_messages" for frame in frames)
+            if pages == 3:
+                assert (kinds[-2:], whole) == (["session_info_changed", "response"], 3)
+            else:
+                assert (kinds[-1], frames[-1]["error_code"]) == ("closing", "slow_consumer")
+                assert whole < 8
         with client(path) as again:
             assert again.ask("attach")["success"]
 

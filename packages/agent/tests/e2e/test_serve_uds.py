@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent_serve_client import events, numbered
-from agent_serve_process import Program, answers, client, listening
+from agent_serve_process import COMMAND, Program, answers, client, listening
 
 from beyond_agent.sessions.store import SessionStore
 from beyond_agent_core.testing import ModelServer, turn
@@ -212,3 +213,11 @@ def test_a_first_session_that_another_process_has_is_a_closing_with_its_code(fol
         with client(path) as talk:
             assert talk.ask("get_last_assistant_text")["data"]["text"] == "a"
         assert program.process.poll() is None
+
+
+def test_many_clients_are_not_stopped_by_a_low_soft_limit(folder: Path) -> None:
+    """Each client and session needs descriptors: the server raises its own limit as far as it may."""
+    low = ("bash", "-c", 'ulimit -Sn 40; exec "$@"', "low", *COMMAND)
+    with listening(folder, None, command=low) as (_, path), contextlib.ExitStack() as stack:
+        talks = [stack.enter_context(client(path)) for _ in range(30)]
+        assert all(talk.ask("new_session")["success"] for talk in talks)

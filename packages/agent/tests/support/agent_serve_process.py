@@ -88,10 +88,10 @@ def stdio(folder: Path, model: ModelServer | None, *argv: str, **more: Any) -> G
 
 
 @contextlib.contextmanager
-def listening(folder: Path, model: ModelServer | None, *argv: str) -> Generator[tuple[Program, str]]:
+def listening(folder: Path, model: ModelServer | None, *argv: str, **more: Any) -> Generator[tuple[Program, str]]:
     """Give `serve` on a socket, and the path of that."""
     path = str(folder / "s.sock")
-    with Program(folder, model, "serve", "--listen-uds", path, *argv) as program:
+    with Program(folder, model, "serve", "--listen-uds", path, *argv, **more) as program:
         until = time.monotonic() + WAIT_S
         while not answers(path):
             assert program.process.poll() is None, program.said()

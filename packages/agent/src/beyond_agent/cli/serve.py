@@ -15,6 +15,8 @@ from beyond_agent.startup import harness_for, here, read_options
 if TYPE_CHECKING:
     from beyond_agent.harness import Harness, Site
 
+_DESCRIPTORS: Final = 65_536
+"""Open files that a server may have at most; more would be a leak."""
 _USAGE: Final = "beyond-ai-agent serve [flags]"
 _DESCRIBE: Final = """\
 Keeps sessions for a program that writes commands and reads frames, one JSON object a line, on standard input and
@@ -38,6 +40,16 @@ def main(argv: list[str]) -> int:
     return run(_serve(harness, site, stdout))
 
 
+def _allow_descriptors() -> None:
+    """Let each session have its file and its lease, each client its connection: the soft limit is 1,024 on most."""
+    import resource  # noqa: PLC0415 - only a socket has many clients
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def _serve(harness: Harness, site: Site, stdout: int | None) -> int:
     store, first = opened(harness, site)
     try:
@@ -48,6 +60,7 @@ async def _serve(harness: Harness, site: Site, stdout: int | None) -> int:
             return await serve_stdio(harness, store, first, stdin=0, stdout=stdout, chosen=chosen)
         from beyond_agent.serve.uds import serve_uds  # noqa: PLC0415 - one of two
 
+        _allow_descriptors()
         return await serve_uds(harness, store, first, harness.options.listen_uds or "", chosen=chosen)
     finally:
         first.close()
