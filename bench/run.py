@@ -1,4 +1,4 @@
-"""Measure the gateway against nginx in the same run: run.py [SECTION …] [--runs 5] [--seconds 3] [--json FILE]."""
+"""Measure gateway, loop and agent beside rivals: run.py [SECTION …] [--runs 5] [--seconds 3] [--json FILE]."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def arguments() -> argparse.Namespace:
     return asked
 
 
-def measured(names: list[str], setting: Setting) -> list[Table]:
+def measured(names: list[str], setting: Setting) -> dict[str, list[Table]]:
     """The tables of the named sections, each printed as soon as it stands."""
-    tables: list[Table] = []
+    tables: dict[str, list[Table]] = {}
     for name in names:
         progress(f"section {name}")
         try:
@@ -77,8 +77,8 @@ def measured(names: list[str], setting: Setting) -> list[Table]:
         except (ImportError, StartFailedError, LoadFailedError) as error:
             progress(f"section {name} failed: {error}")
             found = [failed_table(name, str(error).strip().splitlines()[-1])]
+        tables[name] = found
         for table in found:
-            tables.append(table)
             print(table.text(), flush=True)
     return tables
 
@@ -104,8 +104,8 @@ def main() -> int:
     if asked.json:
         results.write_json(outcome, cast("Path", asked.json))
     if asked.write:
-        results.write_markdown(outcome)
-    return 0 if all(verdict.met for table in tables for verdict in table.verdicts) else 1
+        results.write_markdown(outcome, SECTIONS)
+    return 0 if all(verdict.met for verdict in outcome.verdicts) else 1
 
 
 if __name__ == "__main__":
