@@ -1,50 +1,44 @@
-"""What `serve` promises where two things happen at once: an abort while the session is folded, with words that wait."""
+"""What `serve` promises of images that a client comes back to."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import base64
+from typing import TYPE_CHECKING
 
-import msgspec
 from agent_serve_hub import serving
-from msgspec.structs import replace
 
-from beyond_agent_core.testing import assert_fit, turn
-from beyond_wire.types import TokenUsage
+from beyond_agent_core.testing import turn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FULL = TokenUsage(input_tokens=19_000, output_tokens=5)
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
-def test_an_abort_while_a_run_compacts_loses_no_steer(tmp_path: Path) -> None:
-    """The fold that a run began is dropped, the run ends cancelled, and what waited comes with the next prompt."""
+def test_a_catchup_tells_of_images_and_does_not_hold_them(tmp_path: Path) -> None:
+    """Those of a prompt and those that a tool has read: type and size stand in their place, also in `get_messages`."""
 
     async def go() -> None:
-        said = turn.text("a" * 8000)
-        script = [said, replace(said, usage=FULL), turn.stall(after=1), turn.text("short"), turn.text("on")]
-        options: dict[str, Any] = {
-            "context_window": 20_000,
-            "compaction_keep_recent_tokens": 500,
-            "compaction_reserve_tokens": 4000,
-        }
-        async with serving(tmp_path, script, **options) as served:
-            talk = await served.talk()
-            for number in range(2):
-                assert (await talk.ask("prompt", id=number, message="v" * 4000))["success"]
-            talk.say("prompt", id="folds", message="v" * 4000)
-            await talk.event("compaction_start")
-            assert (await talk.ask("get_state"))["data"]["is_compacting"]
-            before = (await talk.ask("get_messages"))["data"]["messages"]
-            await talk.ask("steer", message="do not forget")
-            one, two = await asyncio.gather(talk.ask("abort", id="a"), talk.ask("abort", id="b"))
-            assert one["data"] == two["data"] == {"pending": 1}
-            assert (await talk.response("prompt", "folds"))["error_code"] == "cancelled"
-            assert (await talk.ask("get_messages"))["data"]["messages"][: len(before)] == before
-            live = await served.hub.first()
-            assert_fit(live.stored.session)
-            assert (await talk.ask("prompt", id="on", message="on"))["success"]
-            assert "do not forget" in msgspec.json.encode(served.transport.requests[-1].messages).decode()
+        sees = {"claude-test": {"vision": True}}
+        script = [turn.tool_call("read", path="a.png"), turn.text("seen")]
+        async with serving(tmp_path, script, models=sees) as served:
+            (served.work / "a.png").write_bytes(PNG)
+            talk = await served.talk(shared=True)
+            data = base64.b64encode(PNG).decode()
+            image = {"media_type": "image/png", "data": data}
+            assert (await talk.ask("prompt", message="look", images=[image]))["success"]
+            listed = (await talk.ask("get_messages"))["data"]["messages"]
+            assert (await talk.ask("attach"))["data"]["gap"]
+            caught = await talk.until(lambda frame: frame["type"] == "catchup")
+            assert caught["data"]["messages"] == listed
+            told = {"type": "omitted", "media_type": "image/png", "bytes": len(PNG)}
+            assert listed[0]["content"][1]["source"] == told
+            assert listed[2]["content"][0]["images"] == [told]
+            assert data not in str([frame for frame in talk.frames if "seq" not in frame])
+            whole = (await talk.ask("get_messages", id=2, images=True))["data"]["messages"]
+            assert str(whole).count(data) == 2
 
     asyncio.run(go())

@@ -16,7 +16,7 @@ TESTS = sorted(ROOT.glob("packages/*/tests/**/test_*.py"))
 
 LINE = re.compile(r"- `(?P<id>[^`]+)` (?P<text>.+[.]) \(tests: (?P<tests>[^()]+)\)")
 ID = re.compile(r"(?P<group>[a-z]+-[a-z]+)-(?P<number>[1-9][0-9]*)")
-CITED = re.compile(r"\b(?:gw|loop|serve|wire)-[a-z]+-[1-9][0-9]*\b")
+CITED = re.compile(r"\b(?:agent|gw|loop|serve|wire)-[a-z]+-[1-9][0-9]*\b")
 
 
 class Promise(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
@@ -41,6 +42,8 @@ environment:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that `argv` names; return the exit status. Without `argv` this is the program itself."""
+    if argv is None:
+        _have_three_streams()
     words = sys.argv[1:] if argv is None else argv
     command, rest = (words[0], words[1:]) if words else ("", [])
     if command in ("--version", "-V"):
@@ -52,6 +55,16 @@ def main(argv: list[str] | None = None) -> int:
     if command not in COMMANDS:
         return _unknown(command)
     return _run(command, rest) if argv is not None else _run_alone(command, rest)
+
+
+def _have_three_streams() -> None:
+    """Open what a parent has closed: else the next file that is opened, a session, gets what is printed."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - its only form
+            setattr(sys, name, open(descriptor, "r+" if descriptor else "r", closefd=False))  # noqa: SIM115 - to the end
 
 
 def _run_alone(command: str, rest: list[str]) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import sys
+import termios
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -182,3 +185,88 @@ def test_a_provider_key_is_in_no_repr_of_what_was_settled(tmp_path: Path) -> Non
     assert "claude-opus-4-8" in shown
     assert secret not in shown
     assert own not in shown
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",), ("--final",)], ids=["text", "json", "final"])
+def test_a_reader_who_was_never_there_is_one_who_left(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """Where stdout is closed before the first line, the job ends with status 0 and nobody complains."""
+    with ModelServer([turn.text("ok")]) as server:
+        process = User(tmp_path, server.url).start("run", "hi", *flags)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+        process.stderr.close()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "stored"),
+    [((), '"outcome":"error"'), (("--final",), '"outcome":"done"'), (("--json",), None)],
+    ids=["text", "final", "json"],
+)
+def test_an_output_that_is_full_is_one_line_and_status_1(
+    tmp_path: Path, flags: tuple[str, ...], stored: str | None
+) -> None:
+    """A file on a full disk cannot be written: the line says so, and what was done is in the session."""
+    with ModelServer([turn.text("ok")]) as server, open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        user = User(tmp_path, server.url)
+        made = subprocess.run(
+            user.argv("run", "hi", *flags),
+            cwd=user.cwd,
+            env=user.env,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    said = made.stderr.decode().splitlines()
+    assert (made.returncode, said[-1]) == (1, "beyond-ai-agent: cannot write standard output: No space left on device")
+    assert "Traceback" not in made.stderr.decode()
+    # A program that gets no first line has begun nothing.
+    assert [stored in path.read_text().splitlines()[-1] for path in user.session_files if stored] == [True] * bool(
+        stored
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_parent_has_closed_is_an_empty_one(tmp_path: Path, closed: str) -> None:
+    """Nothing that is printed gets into a file or a socket that was opened in its place, and the job is done."""
+    with ModelServer([turn.text("What is said.")]) as server:
+        user = User(tmp_path, server.url)
+        shell = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *user.argv("run", "hi")]
+        made = subprocess.run(shell, cwd=user.cwd, env=user.env, capture_output=True, check=False, timeout=60)
+    assert made.returncode == 0, made.stderr
+    assert b"Traceback" not in made.stderr
+    assert made.stdout == (b"" if ">&- " in closed + " " and closed != "2>&-" else b"What is said.\n")
+    (file,) = user.session_files
+    lines = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+    assert (lines[-1]["type"], lines[-1]["outcome"]) == ("run_end", "done")
+
+
+def test_a_pipe_that_does_not_block_gets_all_of_the_text(tmp_path: Path) -> None:
+    """Some parents make it so; it is waited for until it takes more."""
+    text = "a line\n" * 5000
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(write, False)
+    with ModelServer([turn.text(text)]) as server, open(read, "rb") as readable:  # noqa: PTH123 - a descriptor
+        user = User(tmp_path, server.url)
+        process = subprocess.Popen(
+            user.argv("run", "hi"),
+            cwd=user.cwd,
+            env=user.env,
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=subprocess.PIPE,
+        )
+        os.close(write)
+        until = time.monotonic() + 20
+        while int.from_bytes(fcntl.ioctl(read, termios.FIONREAD, bytes(4)), sys.byteorder) < 4000:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        time.sleep(0.1)
+        assert readable.read().decode() == text
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err

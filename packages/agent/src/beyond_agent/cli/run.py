@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from beyond_agent.cli.starting import about_the_model, opened
+from beyond_agent.errors import DONE
 from beyond_agent.flags import parser_for
 from beyond_agent.startup import harness_for, here, read_options
 
@@ -56,6 +57,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, answer: StructuredOutput | None) -> int:
+    from beyond_agent.job.output import OutputClosed  # noqa: PLC0415 - as above
     from beyond_agent.job.work import Job  # noqa: PLC0415 - as above
 
     _, stored = opened(harness, site)
@@ -64,6 +66,9 @@ async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, 
         if stored.skipped.count:
             show.notice(f"session {stored.path}: {stored.skipped}")
         return await Job(agent, stored, show, answer).work(prompts)
+    except OutputClosed:
+        # The reader was gone before the first line.
+        return DONE
     finally:
         stored.close()
         harness.close()

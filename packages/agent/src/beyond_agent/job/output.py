@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from beyond_agent.errors import AgentFault
+
 
 class OutputClosed(Exception):  # noqa: N818 - it says what happened
     """Whoever read stdout has gone: nobody wants the rest."""
@@ -22,7 +24,7 @@ class Output:
         return self._column > 0
 
     def write(self, text: str) -> None:
-        """Write it all. Raises OutputClosed where nobody reads, OSError where the disk is full."""
+        """Write it all. Raises OutputClosed where nobody reads, AgentFault where the disk is full."""
         if not text:
             return
         self._column = len(text) - text.rfind("\n") - 1
@@ -33,9 +35,20 @@ class Output:
         rest = memoryview(data)
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                try:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                except BlockingIOError:
+                    self._wait()
         except (BrokenPipeError, ConnectionResetError):
             raise OutputClosed from None
+        except OSError as error:
+            raise AgentFault("io", f"cannot write standard output: {error.strerror}") from None
+
+    def _wait(self) -> None:
+        """Return when a descriptor that somebody else has made non-blocking takes more."""
+        from select import select  # noqa: PLC0415 - few parents do that
+
+        select([], [self._descriptor], [])
 
     def end_line(self) -> None:
         """End the line that is not ended."""
@@ -53,5 +66,5 @@ class Messages(Output):
         """Write bytes as they are, or not."""
         try:
             super().write_bytes(data)
-        except (OutputClosed, OSError):
+        except (OutputClosed, AgentFault):
             return

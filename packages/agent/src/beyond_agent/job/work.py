@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from beyond_agent.errors import DONE, FAILED, LIMIT, REFUSED
+from beyond_agent.errors import DONE, FAILED, LIMIT, REFUSED, AgentFault
 from beyond_agent.interrupts import Interrupts
 from beyond_agent.job.output import OutputClosed
 from beyond_agent.job.show import Ending
@@ -106,6 +106,11 @@ class Job:
             self._closed = True
             outcome = "cancelled"
             await self._stored.end_run(outcome)
+        except AgentFault:
+            # Nothing can be shown any more; what was done until then is stored.
+            self._closed = True
+            await self._stored.end_run("error")
+            raise
         except SessionError as error:
             outcome = self._broken(error.code, str(error))
         except Exception as error:
