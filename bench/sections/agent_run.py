@@ -17,10 +17,10 @@ from bench.agent_provider import Provider
 from bench.load import LoadFailedError
 from bench.report import Table, Verdict
 from bench.setting import progress
+from beyond_agent.machine.files import LocalFiles
+from beyond_agent.machine.runner import LocalRunner
+from beyond_agent.machine.spill import Spills
 from beyond_agent.seams import Workplace
-from beyond_agent.tools.files import LocalFiles
-from beyond_agent.tools.runner import LocalRunner
-from beyond_agent.tools.spill import Spills
 from beyond_agent.toolset import toolset
 from beyond_agent_core.testing import calls, says
 from beyond_agent_core.tools import ToolContext

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 from bench.load import LoadFailedError
 from bench.report import Table, Verdict
 from bench.setting import progress
+from beyond_agent.machine.files import LocalFiles
+from beyond_agent.machine.runner import LocalRunner
+from beyond_agent.machine.spill import Spills
 from beyond_agent.seams import Workplace
 from beyond_agent.tools.bash import BashTool
 from beyond_agent.tools.edit import EditTool
-from beyond_agent.tools.files import LocalFiles
 from beyond_agent.tools.find import FindTool
 from beyond_agent.tools.grep import GrepTool
 from beyond_agent.tools.ls import LsTool
 from beyond_agent.tools.read import ReadTool
-from beyond_agent.tools.runner import LocalRunner
-from beyond_agent.tools.spill import Spills
 from beyond_agent_core.tools import ToolContext
 
 if TYPE_CHECKING:

@@ -63,10 +63,10 @@ def test_the_working_rules_are_there() -> None:
 
 def test_built_in_text_and_definitions_are_at_most_8000_characters(tmp_path: Path) -> None:
     """All ten tools, as a model gets them."""
+    from beyond_agent.machine.files import LocalFiles
+    from beyond_agent.machine.runner import LocalRunner
+    from beyond_agent.machine.spill import Spills
     from beyond_agent.seams import Workplace
-    from beyond_agent.tools.files import LocalFiles
-    from beyond_agent.tools.runner import LocalRunner
-    from beyond_agent.tools.spill import Spills
     from beyond_agent.toolset import toolset
 
     tools = toolset(Workplace(cwd="/", files=LocalFiles(), runner=LocalRunner(), spill=Spills()))

@@ -12,13 +12,13 @@ from agent_serve_client import Checked
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beyond_agent.machine.spill import Spills
 from beyond_agent.serve.fitting import line_of
 from beyond_agent.serve.frames import MAX_LINE_OUT, Response
 from beyond_agent.serve.lines import TooLong, lines
 from beyond_agent.serve.narrator import Narrator
 from beyond_agent.serve.numbered import Held, Numbered
 from beyond_agent.serve.outbox import Outbox
-from beyond_agent.tools.spill import Spills
 from beyond_agent_core.events import AgentEnd, Failed, ToolEnd, ToolProgress, ToolStart, TurnEnd, TurnRetry, Undelivered
 
 if TYPE_CHECKING:

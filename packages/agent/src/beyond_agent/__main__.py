@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import ENOSPC
 from typing import Final
 
 from beyond_agent import __version__
@@ -86,7 +87,8 @@ def _run(command: str, rest: list[str]) -> int:
     from beyond_agent.errors import CommandError  # noqa: PLC0415 - as above
 
     try:
-        return import_module(f"beyond_agent.cli.{command}").main(rest)
+        status: int = import_module(f"beyond_agent.cli.{command}").main(rest)
+        sys.stdout.flush()
     except CommandError as error:
         _complain(str(error))
         return error.status
@@ -97,6 +99,13 @@ def _run(command: str, rest: list[str]) -> int:
         # Python would complain of it once more at its exit.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        sys.stdout = None
+        _complain("cannot write standard output: no space left on the device")
+        return 1
+    return status
 
 
 def _unknown(command: str) -> int:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 import msgspec
 
 from beyond_agent import places as places_of
+from beyond_agent.machine.files import LocalFiles
+from beyond_agent.machine.runner import LocalRunner
+from beyond_agent.machine.spill import Spills
 from beyond_agent.policy.gate import Gate, approver_for
 from beyond_agent.prompt.load import is_trusted, load
 from beyond_agent.prompt.trust import TrustStore
 from beyond_agent.routing import abilities, is_known
 from beyond_agent.seams import Workplace
-from beyond_agent.tools.files import LocalFiles
-from beyond_agent.tools.runner import LocalRunner
-from beyond_agent.tools.spill import Spills
 from beyond_agent.toolset import toolset
 from beyond_agent_core.agent import Agent
 from beyond_agent_core.compaction_plan import CompactionSettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -130,3 +131,12 @@ def test_a_reader_who_leaves_is_no_error(user: User) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(20) == 0
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(user: User) -> None:
+    """What cannot be written is an error, not a traceback."""
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        argv = user.argv("schema")
+        made = subprocess.run(argv, env=user.env, stdout=full, stderr=subprocess.PIPE, check=False, timeout=30)
+    assert made.returncode == 1
+    assert made.stderr == b"beyond-ai-agent: cannot write standard output: no space left on the device\n"

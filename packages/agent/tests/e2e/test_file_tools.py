@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from agent_file_tools import call, workplace
 
+from beyond_agent.machine.files import LocalFiles
 from beyond_agent.tools.edit import EditTool
-from beyond_agent.tools.files import LocalFiles
 from beyond_agent.tools.write import WriteTool
 from beyond_agent_core import Agent, Session
 from beyond_agent_core.testing import ScriptedTransport, calls, says

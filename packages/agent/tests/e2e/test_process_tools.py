@@ -16,10 +16,10 @@ import msgspec
 import pytest
 from agent_process_tools import Told, call, children, comes, descriptors, gone, place, processes, running
 
+from beyond_agent.machine.runner import LocalRunner
+from beyond_agent.machine.spill import Spills
 from beyond_agent.tools.bash import BashTool
 from beyond_agent.tools.beyond_cli import ForkTool, LogsTool
-from beyond_agent.tools.runner import LocalRunner
-from beyond_agent.tools.spill import Spills
 from beyond_agent_core.agent import Agent
 from beyond_agent_core.control import Control
 from beyond_agent_core.errors import ExecutionFailed
@@ -84,7 +84,7 @@ HARNESS = f"""
 import asyncio
 from agent_process_tools import call, place
 from beyond_agent.tools.bash import BashTool
-from beyond_agent.tools.runner import LocalRunner
+from beyond_agent.machine.runner import LocalRunner
 command = "trap '' TERM; sleep 604.{OWN} & (trap '' TERM; sleep 604.{OWN}) & wait; wait"
 call(BashTool(place(LocalRunner())), command=command)
 """

@@ -13,10 +13,10 @@ from agent_search import context, nowhere, outcome, place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beyond_agent.tools.files import LocalFiles
+from beyond_agent.machine.files import LocalFiles
+from beyond_agent.machine.runner import LocalRunner
 from beyond_agent.tools.find import FindTool
 from beyond_agent.tools.grep import GrepTool
-from beyond_agent.tools.runner import LocalRunner
 from beyond_agent.tools.search_ripgrep import installed
 
 if TYPE_CHECKING:

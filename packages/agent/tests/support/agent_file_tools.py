@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from beyond_agent.machine.files import LocalFiles
 from beyond_agent.seams import Entry, FileChanged, FileInfo, Workplace
-from beyond_agent.tools.files import LocalFiles
 from beyond_agent_core.tools import ToolContext, ToolOutput
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from beyond_agent.machine.files import LocalFiles
 from beyond_agent.seams import Finished, Workplace
-from beyond_agent.tools.files import LocalFiles
 from beyond_agent_core.tools import ToolContext, ToolOutput
 
 if TYPE_CHECKING:

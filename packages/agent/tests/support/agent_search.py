@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
+from beyond_agent.machine.files import LocalFiles
+from beyond_agent.machine.runner import LocalRunner
 from beyond_agent.seams import Command, Entry, FileInfo, Finished, Workplace
-from beyond_agent.tools.files import LocalFiles
-from beyond_agent.tools.runner import LocalRunner
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
 from beyond_agent_core.tools import ToolContext
 

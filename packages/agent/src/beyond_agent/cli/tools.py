@@ -12,10 +12,10 @@ def main(argv: list[str]) -> int:
     parse("tools", "print the definitions of the tools, as models get them", argv, lambda _: None)
     import msgspec  # noqa: PLC0415 - usage errors need no tools
 
+    from beyond_agent.machine.files import LocalFiles  # noqa: PLC0415 - as above
+    from beyond_agent.machine.runner import LocalRunner  # noqa: PLC0415 - as above
+    from beyond_agent.machine.spill import Spills  # noqa: PLC0415 - as above
     from beyond_agent.seams import Workplace  # noqa: PLC0415 - as above
-    from beyond_agent.tools.files import LocalFiles  # noqa: PLC0415 - as above
-    from beyond_agent.tools.runner import LocalRunner  # noqa: PLC0415 - as above
-    from beyond_agent.tools.spill import Spills  # noqa: PLC0415 - as above
     from beyond_agent.toolset import toolset  # noqa: PLC0415 - as above
 
     place = Workplace(cwd="/", files=LocalFiles(), runner=LocalRunner(), spill=Spills())

@@ -9,7 +9,7 @@ import os
 import re
 from typing import Final
 
-from beyond_agent.tools.files import LocalFiles
+from beyond_agent.machine.files import LocalFiles
 from beyond_agent.tools.text import BinaryContent, decode
 
 MOST_BYTES: Final = 256 * 1024

@@ -93,7 +93,7 @@ class TrustStore:
             os.close(held)
 
     def _replace(self, content: bytes) -> None:
-        from beyond_agent.tools.files import LocalFiles  # noqa: PLC0415 - a run only reads
+        from beyond_agent.machine.files import LocalFiles  # noqa: PLC0415 - a run only reads
 
         LocalFiles().replace(self._path, content)
 

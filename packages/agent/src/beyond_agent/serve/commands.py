@@ -284,7 +284,7 @@ def _command(given: dict[str, Any]) -> Command | Rejected:
         return Rejected(id=called, code=code, error=f"invalid `type`: {text}" if text else "missing `type`")
     kind = COMMANDS.get(name)
     if kind is None:
-        return Rejected(id=called, command=name, code="unknown_command", error=f"unknown command `{name}`")
+        return Rejected(id=called, command=name, code="unknown_command", error="unknown command")
     taken: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
         if field.encode_name not in given:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from beyond_agent.machine.files import LocalFiles
 from beyond_agent.seams import Entry, FileChanged
-from beyond_agent.tools.files import LocalFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from agent_process_tools import children, comes, descriptors, gone, processes
 
+from beyond_agent.machine.runner import LocalRunner
 from beyond_agent.seams import Command, Finished
-from beyond_agent.tools.runner import LocalRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

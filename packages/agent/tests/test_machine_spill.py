@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from beyond_agent.tools.spill import KEPT_S, MOST_BYTES, Spills, sweep
+from beyond_agent.machine.spill import KEPT_S, MOST_BYTES, Spills, sweep
 
 WEEK = 7 * 24 * 3600.0
 

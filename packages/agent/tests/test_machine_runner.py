@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beyond_agent.tools.runner_child import environment
-from beyond_agent.tools.runner_pipe import SWEPT_BYTES, Pipe
+from beyond_agent.machine.child import environment
+from beyond_agent.machine.pipe import SWEPT_BYTES, Pipe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

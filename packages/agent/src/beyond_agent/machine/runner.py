@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from beyond_agent.machine.child import Child
+from beyond_agent.machine.pipe import Pipe
+from beyond_agent.machine.watchdog import Watchdog
 from beyond_agent.seams import Finished
-from beyond_agent.tools.runner_child import Child
-from beyond_agent.tools.runner_pipe import Pipe
-from beyond_agent.tools.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
