@@ -99,4 +99,5 @@ def test_the_prompt_is_stable_and_names_the_tools_that_are_there(tmp_path: Path,
     assert (first["system"], first.get("tools")) == (second["system"], second.get("tools"))
     listed = {name for name in TOOL_NAMES if f"\n- {name}: " in first["system"][0]["text"]}
     assert listed == set(tools)
-    assert {each["name"] for each in first.get("tools") or []} == set(tools)
+    offered: list[dict[str, Any]] = first.get("tools") or []
+    assert {each["name"] for each in offered} == set(tools)
