@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from beyond_agent.errors import UsageError
 from beyond_agent.job.inputs import MOST_FILE, MOST_STDIN, NO_TASK, Asked, Stdin, gather
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
 PNG = base64.b64decode(
@@ -21,27 +22,30 @@ PNG = base64.b64decode(
 )
 
 
-def piped(content: bytes) -> Stdin:
-    """Return a pipe that has this content and then its end."""
+@contextmanager
+def piped(content: bytes) -> Generator[Stdin]:
+    """Give a pipe that has this content and then its end, for as long as it is read."""
     read, write = os.pipe()
 
     def fill() -> None:
-        with os.fdopen(write, "wb") as pipe:
+        with suppress(BrokenPipeError), os.fdopen(write, "wb") as pipe:
             pipe.write(content)
 
-    threading.Thread(target=fill, daemon=True).start()
-    return Stdin(read, wait_s=5)
+    filling = threading.Thread(target=fill)
+    filling.start()
+    try:
+        yield Stdin(read, wait_s=5)
+    finally:
+        os.close(read)
+        filling.join()
 
 
 def asked(
     words: Sequence[str], cwd: Path | None = None, stdin: bytes = b"", **more: bool
 ) -> tuple[list[Asked], list[str]]:
     """Gather with a pipe as standard input."""
-    pipe = piped(stdin)
-    try:
+    with piped(stdin) as pipe:
         return gather(words, pipe, cwd=str(cwd or "/"), expand=str.upper, **more)
-    finally:
-        os.close(pipe.descriptor)
 
 
 def test_only_tasks_are_expanded(tmp_path: Path) -> None:
