@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 0.5
 """How often entries are let expire that the store drops without a message."""
+CANCEL_AGAIN_S: Final = 0.5
+"""How long a cancelled task may take to end, such as to write a last snapshot, before it is cancelled again."""
 
 
 class DenyWatch:
@@ -53,17 +55,22 @@ class DenyWatch:
 
     async def run(self) -> None:
         """Follow the store until cancelled, which writes a last snapshot."""
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(self._expire(), name="deny-set expiry"),
+            loop.create_task(self._reconnect(), name="deny-set watch"),
+        ]
+        if self._snapshot is not None:
+            keep = self._snapshot.keep(self.denied, lambda: self._follower.resume_point, self._log)
+            tasks.append(loop.create_task(keep, name="deny-set snapshot"))
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._expire(), name="deny-set expiry")
-                if self._snapshot is not None:
-                    tasks.create_task(
-                        self._snapshot.keep(self.denied, lambda: self._follower.resume_point, self._log),
-                        name="deny-set snapshot",
-                    )
-                tasks.create_task(self._reconnect(), name="deny-set watch")
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
+            await _ended(tasks)
             self._set_connected(value=False)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
 
     def _load(self, snapshot: Snapshot) -> None:
         loaded = snapshot.load(self._log)
@@ -105,3 +112,15 @@ class DenyWatch:
         if value is not self.connected:
             self.connected = value
             self._tell(value)
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    """End tasks, cancelled again until they have ended.
+
+    `asyncio.wait_for` of Python 3.11, by which nats-py waits, loses a cancel that comes in the same turn as what it
+    waits for, as when a connection is refused just then.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
