@@ -35,25 +35,27 @@ class AnthropicDecoder(FramedDecoder[AnswerEvents]):
 
     def _decode(self, frames: Sequence[SseEvent], events: list[StreamEvent]) -> None:
         answer = self._answer
-        texts = answer.texts
+        texts, read, append = answer.texts, decode_event, events.append
         for frame in frames:
             data = frame.data
             if frame.event == "error" and (refusal := provider_error(data, named=True)) is not None:
                 raise refusal
             try:
-                event = decode_event(data)
+                event = read(data)
             except (ValueError, RecursionError) as misfit:
                 event = read_misfit(data, misfit)
-            if event is not None and event.error is not None:
+            if event is None:
+                continue
+            if event.error is not None:
                 raise_provider_error(data)
-            if isinstance(event, Grown):
+            if type(event) is Grown:
                 # Nearly every event is text of an open block; it is spared a call.
                 delta = event.delta
-                if isinstance(delta, TextMore) and (index := texts.get(event.index)) is not None:
-                    events.append(TextDelta(index=index, text=delta.text))
+                if type(delta) is TextMore and (index := texts.get(event.index)) is not None:
+                    append(TextDelta(index=index, text=delta.text))
                 else:
                     answer.grow(event.index, delta, events)
-            elif event is not None:
+            else:
                 self._take(event, events)
                 if answer.done:
                     return

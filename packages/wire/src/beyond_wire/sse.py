@@ -179,13 +179,14 @@ class SseParser:
             return
         last = parts.pop()
         name, head, size = "", _NEVER, len(_NEVER)
+        append = events.append
         for part in parts:
             # Nearly every event begins as the one before it did.
-            if part[:size] != head:
+            if not part.startswith(head):
                 name, head, size = _opening(part)
             data = part[size:]
-            if "\n" not in data and head != _NEVER:
-                events.append(SseEvent(event=name, data=data))
+            if "\n" not in data and head is not _NEVER:
+                append(SseEvent(event=name, data=data))
             else:
                 self._each_line(part.encode() + b"\n\n", events)
         if last:
