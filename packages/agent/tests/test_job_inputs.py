@@ -64,15 +64,12 @@ def test_a_pipe_is_expanded_where_it_is_the_task(tmp_path: Path) -> None:
 
 
 def test_an_image_is_attached_beside_its_name(tmp_path: Path) -> None:
-    """By its bytes, whatever it is called; a model that sees none is told of by a notice."""
+    """By its bytes, whatever it is called."""
     (tmp_path / "shot").write_bytes(PNG)
     prompts, notices = asked(["@shot", "look"], tmp_path)
     assert [image.media_type for image in prompts[0].images] == ["image/png"]
     assert prompts[0].text.startswith('<file name="shot">')
     assert notices == []
-    assert asked(["@shot", "look"], tmp_path, vision=False)[1] == [
-        "the model does not see images: those attached are left out of what it is told"
-    ]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from beyond_agent import flags_kinds as kinds
 from beyond_agent.arguments import Parser
 from beyond_agent.errors import UsageError
 from beyond_agent.flags_kinds import SWITCHED, Kind, many
-from beyond_agent.options import Options
+from beyond_agent.options import built_in
 
 
 class Flag(NamedTuple):
-    """One setting. `variable` and `in_file` say where else it is read from; `only` is the one command that has it."""
+    """One setting. `variable` is the one that help names, `only` the one command that has it, `also` another name."""
 
     name: str
     kind: Kind
@@ -149,6 +149,11 @@ EXCLUSIVE: Final = (
 """Flags of which one may be given at most."""
 
 
+_ELSEWHERE: Final = """\
+Each flag is a variable too, AI_AGENT_ and its name unless another stands behind it, and a key of agent.toml. A flag
+goes before a variable, that before the file of a trusted project, that before your own."""
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """As wide as the terminal. argparse makes one for each flag, and would import `shutil` for its width: 3 ms."""
 
@@ -172,6 +177,7 @@ def parser_for(command: str, usage: str, describe: str) -> Parser:
         prog=f"beyond-ai-agent {command}",
         usage=usage,
         description=describe,
+        epilog=_ELSEWHERE,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
         formatter_class=_Formatter,
@@ -179,23 +185,21 @@ def parser_for(command: str, usage: str, describe: str) -> Parser:
     if command == "run":
         parser.tasks = True
         parser.add_argument("task", nargs="*", metavar="TASK", help="what to do")
-    defaults = Options()
+    defaults = built_in(command)
     for title, flags in GROUPS.items():
-        had = [flag for flag in flags if flag.only in (None, command)]
-        group = parser.add_argument_group(title) if had else parser
-        for flag in had:
-            _add(group, flag, getattr(defaults, flag.field), command)
+        if had := [flag for flag in flags if flag.only in (None, command)]:
+            group = parser.add_argument_group(title)
+            for flag in had:
+                _add(group, flag, getattr(defaults, flag.field))
     return parser
 
 
-def _add(group: Any, flag: Flag, default: object, command: str) -> None:
+def _add(group: Any, flag: Flag, default: object) -> None:
     names = [name for name in (flag.short, flag.name, flag.also) if name is not None]
     notes = [] if flag.variable is None else [flag.variable]
     if flag.kind is SWITCHED:
         group.add_argument(*names, dest=flag.field, action="store_true", help=_help(flag, notes))
         return
-    if flag.key == "max_steps" and command == "serve":
-        default = None
     if default not in (None, ()):
         notes.append(f"default {default}")
     action = "append" if flag.repeatable else "store"

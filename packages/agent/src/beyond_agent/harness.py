@@ -112,17 +112,12 @@ class Harness:
             self._sites[places.cwd] = self._made(places)
         return self._sites[places.cwd]
 
-    def first_choice(self) -> Chosen:
-        """Return the model that the settings name."""
-        options = self.options
-        return Chosen(model=options.model, budget=options.thinking, level=options.reasoning_effort or EFFORT)
-
     def choice_for(self, stored: StoredSession) -> Chosen:
         """Return the model that answers in a session: the settings' where they name one, else the session's last."""
         options = self.options
         model = options.model if "model" in options.stated else stored.model
         if {"thinking", "reasoning_effort"} & options.stated or stored.level is None:
-            return msgspec.structs.replace(self.first_choice(), model=model)
+            return Chosen(model=model, budget=options.thinking, level=options.reasoning_effort or EFFORT)
         if isinstance(stored.level, int):
             return Chosen(model=model, budget=stored.level)
         return Chosen(model=model, level=cast("Level", stored.level))
@@ -186,7 +181,6 @@ class Harness:
             event_idle_timeout=options.event_idle_timeout_ms / 1000,
             compaction=CompactionSettings(
                 enabled=not options.no_compaction,
-                window=options.context_window,
                 reserve=options.compaction_reserve_tokens,
                 keep_recent=options.compaction_keep_recent_tokens,
             ),

@@ -105,3 +105,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Options model={self.model!r} direct={self.direct}>"
+
+
+def built_in(command: str) -> Options:
+    """Return what holds for a command where nothing is said: a served session has no end of its own."""
+    return Options(max_steps=None) if command == "serve" else Options()

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 NO_KEY: Final = "no gateway key: pass --key or set AI_AGENT_KEY"
 """Exact text (agent contract, model routing)."""
-SECRET_VARIABLES: Final = ("AI_AGENT_KEY", "AI_API_KEY")
-"""Variables that no child of a tool inherits (agent contract, model routing)."""
 _NAMING_A_GATEWAY: Final = frozenset({"gateway_url", "key"})
 _IN_127: Final = re.compile(r"127(\.\d{1,3}){3}")
 _LOOPBACK: Final = frozenset({"localhost", "::1"})

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from msgspec.structs import replace
+
 from beyond_agent.errors import UsageError
 from beyond_agent.flags import EXCLUSIVE, FLAGS, read_text, read_value
-from beyond_agent.options import Options
+from beyond_agent.options import built_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from beyond_agent.options import Options
 
 MODEL_KEYS: Final = ("context_window", "max_output", "dialect", "vision", "thinking")
 """Abilities of a model that a file may state (agent contract, model routing)."""
@@ -36,8 +40,7 @@ def settle(command: str, given: dict[str, Any], environ: Mapping[str, str], file
             if text:
                 values[flag.field] = read_text(flag, text, flag.environment)
     stated = _without_rivals(values, given) | given
-    built_in: dict[str, Any] = {"max_steps": None} if command == "serve" else {}
-    options = Options(**(built_in | stated), models=models, stated=frozenset(stated))
+    options = replace(built_in(command), **stated, models=models, stated=frozenset(stated))
     if options.max_cost is not None and options.prices is None:
         raise UsageError("--max-cost: needs --prices IN,OUT, the prices of a million tokens")
     return options

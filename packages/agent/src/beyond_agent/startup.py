@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beyond_agent import places as places_of
 from beyond_agent.flags import given_on
 from beyond_agent.prompt.load import is_trusted
 from beyond_agent.prompt.trust import TrustStore
-from beyond_agent.routing import SECRET_VARIABLES, route
+from beyond_agent.routing import route
 from beyond_agent.settings import settle
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 def read_options(command: str, argv: list[str], parser: Parser, environ: Mapping[str, str], places: Places) -> Options:
     """Return the settings of a command. Raises UsageError."""
-    given = given_on(argv, parser)
+    return settled(command, given_on(argv, parser), environ, places)
+
+
+def settled(command: str, given: dict[str, Any], environ: Mapping[str, str], places: Places) -> Options:
+    """Return the settings of a command whose flags are `given`. Raises UsageError."""
     options = settle(command, given, environ, [places.settings])
     if not os.path.lexists(places.project_settings):
         return options
@@ -65,12 +69,11 @@ def harness_for(options: Options, environ: Mapping[str, str]) -> Harness:
         )
     except ConfigError as error:
         raise UsageError(f"{'AI_BASE_URL' if there.direct else '--gateway-url'}: {error}") from None
-    secrets = (there.key, *(environ.get(name, "") for name in SECRET_VARIABLES))
     return Harness(
         options,
         transport,
         environ=environ,
         home=home_of(environ),
         today=time.strftime("%Y-%m-%d"),
-        secrets=tuple(dict.fromkeys(secret for secret in secrets if secret)),
+        secrets=tuple({key: None for key in (there.key, options.key) if key}),
     )

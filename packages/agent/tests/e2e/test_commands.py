@@ -106,6 +106,18 @@ def test_sessions_are_listed_newest_first(tmp_path: Path) -> None:
         assert [each["title"] for each in listed] == ["Named", "second job", "first job"]
 
 
+def test_sessions_are_listed_where_the_settings_keep_them(tmp_path: Path) -> None:
+    """A session_dir of a file or a variable holds for the list as for the run."""
+    with ModelServer([turn.text("ok")]) as server:
+        user = User(tmp_path, server.url)
+        own = user.home / ".config" / "beyond-ai"
+        own.mkdir(parents=True)
+        (own / "agent.toml").write_text('session_dir = "kept"\n')
+        assert user.run("a job").status == 0
+        assert user.do("sessions").out.endswith("a job\n")
+        assert user.do("sessions", AI_AGENT_SESSION_DIR="elsewhere").out == ""
+
+
 def test_trust_is_given_listed_and_taken_back(user: User) -> None:
     """The project of the current directory by default; what is below a trusted one is trusted."""
     assert user.do("trust").out == f"trusted: {user.cwd}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import signal
@@ -353,6 +354,12 @@ def test_the_model_is_reminded_twice_of_the_answer_that_is_missing(model: Model)
     assert "structured_output_missing" in done.err
 
 
+def test_of_several_tasks_the_last_one_answers(model: Model) -> None:
+    """The answer to an earlier task is not taken for that of a later one, which is reminded of its own."""
+    model.says(_answer(n=1), turn.text("Two."), _answer(n=2))
+    assert model.user.run("first", "second", "--output-schema", SCHEMA).out == '{"n":2}\n'
+
+
 def test_a_reminder_may_help(model: Model) -> None:
     """An answer that comes after a reminder counts."""
     model.says(turn.text("Three."), _answer(n=3))
@@ -408,6 +415,19 @@ def test_an_unknown_model_works_with_one_notice(model: Model) -> None:
     assert done.status == 0
     assert done.err.splitlines()[0].startswith("[nothing is known of the model acme/new-1: ")
     assert model.server.requests[0].path.endswith("/chat/completions")
+
+
+def test_notices_are_about_the_model_that_answers(model: Model) -> None:
+    """A session that is gone on with has its own model: what is said of it is not about the one of the settings."""
+    png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    (model.user.cwd / "shot.png").write_bytes(base64.b64decode(png))
+    model.says(turn.text("ok"), turn.text("ok"))
+    model.user.run("hi", "--model", "acme/blind-1")
+    done = model.user.run("look", "@shot.png", "-c")
+    assert done.status == 0
+    assert done.err.startswith("[nothing is known of the model acme/blind-1: ")
+    assert "acme/blind-1 does not see images: those attached are left out" in done.err
+    assert model.server.requests[1].json["model"] == "acme/blind-1"
 
 
 def test_a_gateway_that_is_away_is_one_clear_error(model: Model) -> None:

@@ -14,7 +14,7 @@ from beyond_agent.flags import parser_for
 from beyond_agent.startup import harness_for, here, read_options
 
 if TYPE_CHECKING:
-    from beyond_agent.harness import Harness, Site
+    from beyond_agent.harness import Chosen, Harness, Site
     from beyond_agent.job.inputs import Asked
     from beyond_agent.job.show import Show
     from beyond_agent.job.structured import StructuredOutput
@@ -46,10 +46,9 @@ def main(argv: list[str]) -> int:
         cwd=places.cwd,
         expand=site.prompt.shortcuts.expand,
         leave_stdin=options.no_stdin,
-        vision=harness.caps(options.model).vision,
     )
     show = _show(options)
-    for notice in (*site.prompt.notices, *notices, *about_the_model(harness)):
+    for notice in (*site.prompt.notices, *notices):
         show.notice(notice)
     from asyncio import run  # noqa: PLC0415 - as above
 
@@ -62,7 +61,10 @@ async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, 
 
     _, stored = opened(harness, site)
     try:
-        agent = _agent(harness, site, stored, show, answer)
+        chosen = harness.choice_for(stored)
+        for notice in _about(harness, chosen.model, prompts):
+            show.notice(notice)
+        agent = _agent(harness, site, stored, chosen, show=show, answer=answer)
         if stored.skipped.count:
             show.notice(f"session {stored.path}: {stored.skipped}")
         return await Job(agent, stored, show, answer).work(prompts)
@@ -74,10 +76,19 @@ async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, 
         harness.close()
 
 
-def _agent(harness: Harness, site: Site, stored: StoredSession, show: Show, answer: StructuredOutput | None) -> Agent:
+def _about(harness: Harness, model: str, prompts: list[Asked]) -> list[str]:
+    """Return what a person should know of the model that answers these prompts."""
+    notices = about_the_model(harness, model)
+    if any(asked.images for asked in prompts) and not harness.caps(model).vision:
+        notices.append(f"{model} does not see images: those attached are left out of what it is told")
+    return notices
+
+
+def _agent(
+    harness: Harness, site: Site, stored: StoredSession, chosen: Chosen, *, show: Show, answer: StructuredOutput | None
+) -> Agent:
     from beyond_agent.policy.tty import TerminalAsker  # noqa: PLC0415 - as above
 
-    chosen = harness.choice_for(stored)
     stored.change_model(chosen.model)
     stored.change_thinking(chosen.thinking)
     ask = TerminalAsker(harness.options.approve_timeout_ms / 1000, aside=show.aside)

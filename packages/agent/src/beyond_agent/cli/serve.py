@@ -33,8 +33,6 @@ def main(argv: list[str]) -> int:
     stdout = claim_stdout() if options.listen_uds is None else None
     harness = harness_for(options, os.environ)
     site = harness.site(places.cwd)
-    for notice in (*site.prompt.notices, *about_the_model(harness)):
-        os.write(2, f"[{notice}]\n".encode("utf-8", "replace"))
     from asyncio import run  # noqa: PLC0415 - settings that are wrong need none of it
 
     return run(_serve(harness, site, stdout))
@@ -54,6 +52,8 @@ async def _serve(harness: Harness, site: Site, stdout: int | None) -> int:
     store, first = opened(harness, site)
     try:
         chosen = harness.choice_for(first)
+        for notice in (*site.prompt.notices, *about_the_model(harness, chosen.model)):
+            os.write(2, f"[{notice}]\n".encode("utf-8", "replace"))
         if stdout is not None:
             from beyond_agent.serve.stdio import serve_stdio  # noqa: PLC0415 - one of two
 

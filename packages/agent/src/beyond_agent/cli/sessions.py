@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from beyond_agent.arguments import parse
 from beyond_agent.errors import AgentFault
-from beyond_agent.startup import here
+from beyond_agent.startup import here, settled
 
 if TYPE_CHECKING:
     import argparse
@@ -23,12 +23,12 @@ def main(argv: list[str]) -> int:
     told = parse("sessions", "list the stored sessions of this directory, newest first", argv, _arguments)
     import msgspec  # noqa: PLC0415 - usage errors need none of it
 
+    from beyond_agent.opening import store_for  # noqa: PLC0415 - as above
     from beyond_agent.sessions.errors import SessionError  # noqa: PLC0415 - as above
-    from beyond_agent.sessions.store import SessionStore  # noqa: PLC0415 - as above
 
     places = here(os.environ)
-    folder = told.session_dir or os.environ.get("AI_AGENT_SESSION_DIR")
-    store = SessionStore(folder) if folder else SessionStore(places.sessions, root=places.all_sessions)
+    given = {} if told.session_dir is None else {"session_dir": told.session_dir}
+    store = store_for(settled("sessions", given, os.environ, places), places)
     try:
         page = store.list_sessions(cwd=None if told.all else places.cwd)
     except SessionError as error:

@@ -24,9 +24,8 @@ def opened(harness: Harness, site: Site) -> tuple[Store, StoredSession]:
         raise AgentFault(error.code, str(error)) from None
 
 
-def about_the_model(harness: Harness) -> list[str]:
-    """Return what a person should know of the model that was asked for."""
-    model = harness.options.model
+def about_the_model(harness: Harness, model: str) -> list[str]:
+    """Return what a person should know of the model that answers."""
     if harness.knows(model):
         return []
     return [f'nothing is known of the model {model}: the least is assumed; [models."{model}"] in agent.toml says more']

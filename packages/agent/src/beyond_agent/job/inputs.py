@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_FILE: Final = 1024 * 1024
 """Bytes of a text file (agent contract, run)."""
+MOST_IMAGE: Final = 64 * 1024 * 1024
+"""Bytes that are read of an image, which is scaled to fit a request."""
 MOST_STDIN: Final = 10 * 1024 * 1024
 """Bytes of standard input, the same section."""
 STDIN_WAIT_S: Final = 2.0
@@ -56,7 +58,6 @@ def gather(
     cwd: str,
     expand: Callable[[str], str] = str,
     leave_stdin: bool = False,
-    vision: bool = True,
 ) -> tuple[list[Asked], list[str]]:
     """Return the prompts, at least one, and notices about what was left out. Raises UsageError.
 
@@ -77,8 +78,6 @@ def gather(
             tasks.append(word[1:] if word.startswith("@@") else word)
     if any(not task.strip() for task in tasks):
         raise UsageError("TASK: an empty one was given; say what to do")
-    if images and not vision:
-        notices.append("the model does not see images: those attached are left out of what it is told")
     piped = "" if leave_stdin and "-" not in words else _piped(stdin, notices, asked="-" in words, beside=bool(tasks))
     if not tasks and not piped.strip():
         raise UsageError(NO_TASK)
@@ -125,12 +124,12 @@ def _read(descriptor: int, most: int) -> bytes:
 
 def _attached(name: str, cwd: str) -> tuple[str | None, ImageSource | None]:
     """Return a file as text for the prompt, or as an image. Raises UsageError."""
-    from beyond_agent.tools.images import media_type_of  # noqa: PLC0415 - most jobs name no file
+    from beyond_agent.tools.images import HEAD_BYTES, media_type_of  # noqa: PLC0415 - most jobs name no file
     from beyond_agent.tools.text import BinaryContent, decode  # noqa: PLC0415 - as above
 
     path = os.path.join(cwd, os.path.expanduser(name))  # noqa: PTH111, PTH118 - paths are text here
     content = _content(path, name)
-    media_type = media_type_of(content[:4100])
+    media_type = media_type_of(content[:HEAD_BYTES])
     if media_type is not None:
         return _image(content, media_type, name)
     if len(content) > MOST_FILE:
@@ -153,7 +152,6 @@ def _image(content: bytes, media_type: str, name: str) -> tuple[str, ImageSource
 
 
 def _content(path: str, name: str) -> bytes:
-    most = 64 * 1024 * 1024
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -162,7 +160,7 @@ def _content(path: str, name: str) -> bytes:
         kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):
             raise UsageError(f"@{name}: is {'a directory' if stat.S_ISDIR(kind) else 'no regular file'}; name a file")
-        return _read(descriptor, most)
+        return _read(descriptor, MOST_IMAGE)
     except OSError as error:
         raise UsageError(f"@{name}: {error.strerror}") from None
     finally:

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job ended: model turns and tokens over all its tasks, and the status that the process exits with."""
+    """What a job took: model turns and tokens over all its tasks; `session` is where it is stored, if it is."""
 
-    status: int
     steps: int = 0
     usage: TokenUsage = TokenUsage()
     session: str | None = None

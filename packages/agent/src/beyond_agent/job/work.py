@@ -73,7 +73,7 @@ class Job:
                 break
         if self._answer is not None and status == DONE:
             status = await self._answered(self._answer)
-        self._quietly(lambda: self._show.ended(self._ending(status)))
+        self._quietly(lambda: self._show.ended(self._ending()))
         return DONE if self._closed else status
 
     async def _answered(self, answer: StructuredOutput) -> int:
@@ -96,6 +96,9 @@ class Job:
         """Run one prompt to its end; return the status that it stands for."""
         session, outcome = self._stored.session, "error"
         self._open = True
+        if self._answer is not None:
+            # Of several tasks the last one's answer counts.
+            self._answer.answered = False
         try:
             result = await self._agent.run(
                 session, asked.text, images=asked.images, on_event=self._tell, control=self._control
@@ -161,12 +164,12 @@ class Job:
         except OutputClosed:
             self._closed = True
 
-    def _ending(self, status: int) -> Ending:
+    def _ending(self) -> Ending:
         session = self._stored.session
         steps, usage = self._before
         used = {name: getattr(session.usage, name) - getattr(usage, name) for name in TokenUsage.__struct_fields__}
         stored = self._stored.id if self._stored.path is not None else None
-        return Ending(status=status, steps=session.steps - steps, usage=TokenUsage(**used), session=stored)
+        return Ending(steps=session.steps - steps, usage=TokenUsage(**used), session=stored)
 
     def __repr__(self) -> str:
         return f"<Job {self._stored.id}>"
