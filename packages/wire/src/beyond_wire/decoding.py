@@ -6,7 +6,6 @@ called, and what is raised again, is settled here once.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from beyond_wire.errors import SseBadJson, SseBadUtf8, StreamTruncated, WireError
@@ -33,7 +32,7 @@ class Answer(Protocol):
 A = TypeVar("A", bound=Answer)
 
 
-class FramedDecoder(ABC, Generic[A]):
+class FramedDecoder(Generic[A]):
     """Events of one streamed answer, the same for every way to cut its bytes. A `StreamDecoder`.
 
     A fault ends the stream: it is raised with the events before it, and further calls raise it again without events.
@@ -105,13 +104,13 @@ class FramedDecoder(ABC, Generic[A]):
             raise
         return events
 
-    @abstractmethod
     def _decode(self, frames: Sequence[SseEvent], events: list[StreamEvent]) -> None:
         """Append the events of these frames, up to the end of the answer. Raises `WireError`."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _truncated(self) -> StreamTruncated:
         """Return the fault of a stream that ends too early, which names what the dialect misses."""
+        raise NotImplementedError
 
     def _end_of_body(self, events: list[StreamEvent]) -> None:  # noqa: ARG002 - one dialect may end here
         """Complete the answer with the end of the body, or raise that it is cut: nearly always the latter."""
