@@ -26,8 +26,8 @@ AGENT: Final = str(Path(sys.executable).parent / "beyond-ai-agent")
 _SLEEP: Final = "sleep 1.5; echo slept"
 
 
-def show(folder: Path) -> int:
-    """Run both parts; return how many things were not as promised."""
+def show(folder: Path) -> None:
+    """Run both parts. Raises DemoError for what is not as promised."""
     script: list[Entry] = [*project.answers(), *_remote_answers()]
     with ModelServer(script) as model:
         settings = {"AI_PROVIDER_AUTHORITY_ANTHROPIC": f"127.0.0.1:{model.port}"}
@@ -44,7 +44,6 @@ def show(folder: Path) -> int:
                 result("skip", "serve over SSH", MISSING)
             rows = [gateway.row() for _ in model.requests]
     _compare(rows, counted, [request.headers for request in model.requests], gateway.key)
-    return 0
 
 
 Counted = tuple[int, int, int]
