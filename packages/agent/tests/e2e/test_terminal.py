@@ -10,7 +10,7 @@ import pytest
 from agent_run import User
 from agent_terminal import Terminal, needs_tmux
 
-from beyond_agent_core.testing import ModelServer, turn
+from beyond_agent_core.testing import BrokenStream, ModelServer, turn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +121,21 @@ def test_text_of_the_model_cannot_act_on_the_terminal(tmp_path: Path) -> None:
             terminal.type(*_agent("go"))
             screen = terminal.until_prompt()
     assert "before]0;owned[2Jafter" in screen
-    assert "before·]0;owned··[2Jafter" in screen
+    assert "before·]0;owned·[2Jafter" in screen
+
+
+@pytest.mark.parametrize("flags", [(), ("--plain",)], ids=["display", "plain"])
+def test_nor_can_what_a_provider_says(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """Neither its text nor its error, with a display or without."""
+    text = "t\x1b[2Jt" * 3
+    broken = BrokenStream(turn=turn.text(text), after=4, then="error", error_message="over\x1b]0;owned\x07loaded")
+    with ModelServer([broken]) as server:
+        user = User(tmp_path, server.url)
+        with Terminal(tmp_path, user.cwd, user.env, 160) as terminal:
+            terminal.type(*_agent("go", "--no-retry", *flags))
+            screen = terminal.until_prompt()
+    assert "t[2Jt" in screen
+    assert "over·]0;ownedloaded" in screen or "over]0;ownedloaded" in screen
 
 
 def test_a_question_is_asked_on_the_terminal(tmp_path: Path) -> None:

@@ -11,11 +11,20 @@ class OutputClosed(Exception):  # noqa: N818 - it says what happened
     """Whoever read stdout has gone: nobody wants the rest."""
 
 
+def inert(text: str, instead: str = "") -> str:
+    """Return a text whose controls cannot act on a terminal: all but line feeds and tabs become `instead`."""
+    return "".join(char if char.isprintable() or char in "\n\t" else instead for char in text)
+
+
 class Output:
-    """Writes text to a descriptor, each piece before the next is made. Lone surrogates become `?`."""
+    """Writes text to a descriptor, each piece before the next is made. Lone surrogates become `?`.
+
+    What a model says may hold anything, so on a terminal its controls are taken out; a program gets it as it is.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._terminal = os.isatty(descriptor)
         self._column = 0
 
     @property
@@ -25,6 +34,8 @@ class Output:
 
     def write(self, text: str) -> None:
         """Write it all. Raises OutputClosed where nobody reads, AgentFault where the disk is full."""
+        if self._terminal:
+            text = inert(text)
         if not text:
             return
         self._column = len(text) - text.rfind("\n") - 1

@@ -32,7 +32,7 @@ class Call:
 def heading(call: Call) -> Text:
     """Return the tool and what it is about, on one line."""
     about = next((str(call.given[key]) for key in TELLING if key in call.given), "")
-    return Text.assemble((call.name, "bold"), "  " if about else "", plain(" ".join(about.split())[:200]))
+    return Text.assemble((call.name, "bold"), "  " if about else "", " ".join(about.split())[:200])
 
 
 def body_of(end: ToolEnd) -> list[Text]:
@@ -42,18 +42,8 @@ def body_of(end: ToolEnd) -> list[Text]:
         return _cut([_diff_line(line) for line in diff.splitlines()])
     if end.is_error:
         lines = end.result.rstrip().splitlines()
-        return [Text(f"  {plain(line)}", "red") for line in lines[-ERROR_LINES:]]
+        return [Text(f"  {line}", "red") for line in lines[-ERROR_LINES:]]
     return []
-
-
-def plain(text: str) -> str:
-    """Return a text whose controls cannot act on a terminal."""
-    return "".join(char if char.isprintable() else "·" for char in text)
-
-
-def inert(text: str) -> str:
-    """Return a text of several lines whose other controls cannot act on a terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "" for char in text)
 
 
 def _cut(lines: list[Text]) -> list[Text]:
@@ -64,4 +54,4 @@ def _cut(lines: list[Text]) -> list[Text]:
 
 def _diff_line(line: str) -> Text:
     style = {"+": "green", "-": "red"}.get(line[:1], "dim")
-    return Text(f"  {plain(line)}", style)
+    return Text(f"  {line}", style)

@@ -17,7 +17,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from beyond_agent.job.show_calls import Call, body_of, heading, inert, plain
+from beyond_agent.job.output import inert
+from beyond_agent.job.show_calls import Call, body_of, heading
 from beyond_agent_core.events import (
     AgentEnd,
     CompactionStart,
@@ -125,7 +126,7 @@ class TerminalShow:
         """Say what the job took, and how its session goes on."""
         self._rest()
         if self._final and self._last:
-            self._out.write(inert(self._last))
+            self._out.write(self._last)
             self._out.end_line()
         self._say(Text(ending.line, "dim"))
         if ending.session is not None:
@@ -141,7 +142,7 @@ class TerminalShow:
         if self._payload_only:
             self._console.print(Text(inert(text)), end="")
         else:
-            self._out.write(inert(text))
+            self._out.write(text)
 
     def _retry(self, retry: TurnRetry) -> None:
         self._say(Text(f"[retrying in {retry.delay_ms / 1000:.1f} s: {retry.message}]", "yellow"))
@@ -204,18 +205,20 @@ class TerminalShow:
         for call in tuple(self._running.values()):
             rows.append(self._spinner(heading(call), now - call.since))
             said = call.snapshot.rstrip().rpartition("\n")[2]
-            rows += [self._fitting(Text(f"    {plain(said)}", "dim"))] if said else []
+            rows += [self._fitting(Text(f"    {said}", "dim"))] if said else []
         return Group(*(rows or [self._spinner(Text(self._doing), now - self._since)]))
 
     def _spinner(self, line: Text, seconds: float) -> Spinner:
         return Spinner("dots", text=self._fitting(Text.assemble(line, (f"  {seconds:.0f}s", "dim"))), style="cyan")
 
     def _fitting(self, line: Text) -> Text:
+        line.plain = inert(line.plain, "·")
         line.truncate(max(10, self._console.width - 3), overflow="ellipsis")
         return line
 
     def _say(self, line: Text) -> None:
         self._end_line()
+        line.plain = inert(line.plain, "·")
         self._console.print(line, soft_wrap=True)
 
     def _end_line(self) -> None:
