@@ -23,11 +23,12 @@ ToolRegistry TransportFailed Unchanged WriteLocks encode_event loop tool
 
 
 def test_public_names() -> None:
-    """Exactly these beside the wire package's, each with a docstring but for the union of events."""
+    """Exactly these beside the wire package's, each with a docstring but for the union of events; looked up once."""
     assert [name for name in beyond_agent_core.__all__ if name not in beyond_wire.__all__] == NAMES.split()
     for name in NAMES.split():
         value = getattr(beyond_agent_core, name)
         assert name == "AgentEvent" or (value.__doc__ or "").strip(), name
+        assert vars(beyond_agent_core)[name] is value
 
 
 TESTING = """

@@ -9,8 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from beyond_agent_core.agent import Agent
+from beyond_agent_core.compaction_plan import CompactionSettings
+from beyond_agent_core.compaction_text import SYSTEM
 from beyond_agent_core.control import Control
-from beyond_agent_core.events import AgentEvent, TurnEnd
+from beyond_agent_core.events import AgentEvent, Compacted, TurnEnd
 from beyond_agent_core.hooks import Hooks
 from beyond_agent_core.session import Session
 from beyond_agent_core.testing import ScriptedTransport, assert_fit, assert_grammar, calls, says
@@ -102,6 +104,20 @@ def test_answers_are_seen_and_a_stop_may_be_asked_for() -> None:
 
     result, _, _, model = play(Hooks(on_assistant_message=seen.append, should_stop_after_turn=stop))
     assert (result.outcome, len(model.requests), [message.role for message in seen]) == ("done", 1, ["assistant"])
+
+
+def test_a_summary_is_no_answer_that_is_seen() -> None:
+    """It is the compaction's own, with a system text of its own; the hook that sees requests sees that one too."""
+    seen, asked = list[Message](), list[ModelRequest]()
+    hooks = Hooks(on_assistant_message=seen.append, before_provider_request=asked.append)
+    model, small = ScriptedTransport([says("a summary")]), CompactionSettings(keep_recent=10)
+    agent = Agent(model, model="m", system=lambda: "the agent's", hooks=hooks, compaction=small)
+    session = Session()
+    for number in range(6):
+        session.user(f"question {number} " + "x" * 400)
+        session.push(says(f"answer {number} " + "y" * 400).message)
+    assert isinstance(asyncio.run(agent.compact(session)), Compacted)
+    assert (seen, [request.system for request in asked]) == ([], [SYSTEM])
 
 
 def test_hooks_that_fail_do_not_disturb(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,8 +20,8 @@ from beyond_wire.types import TextBlock, ToolDef, ToolResultBlock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from beyond_agent_core.loop import Steps
     from beyond_agent_core.run import End
+    from beyond_agent_core.run_steps import Steps
     from beyond_wire.types import Turn
 
 READ = ("read", {"path": "a"})

@@ -94,7 +94,7 @@ class World:
             case ask.CallModel(purpose=purpose):
                 said = self.script.pop(0) if self.script else says("the end")
                 if isinstance(said, RunFault):
-                    return ask.CallFailed(said, tokens=1)
+                    return ask.CallFailed(said, usage=TokenUsage(output_tokens=1))
                 if isinstance(said, str):
                     assert purpose == "summary"
                     return says(said)
@@ -254,8 +254,7 @@ def test_without_retry_a_fault_is_final_and_what_it_cost_counts() -> None:
     record = world.record()
     assert record.end.fault == BUSY
     assert not any(isinstance(effect, ask.Sleep) for effect in record.effects)
-    world.run.charge_failed(ask.CallFailed(BUSY, usage=TokenUsage(input_tokens=1_000_000)))
-    assert (world.run.used.cost, world.run.used.tokens) == (10, 1_000_001)
+    assert (world.run.used.cost, world.run.used.tokens) == (0.000_001, 1)
 
 
 def test_the_result_is_of_this_run() -> None:

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from beyond_agent_core.events import AgentEvent
-    from beyond_agent_core.loop import Steps
     from beyond_agent_core.run import End
+    from beyond_agent_core.run_steps import Steps
     from beyond_wire.types import ContentBlock, Message, Turn
 
 MODELS = ("claude-opus-4-8", "gpt-5", "some/other")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from beyond_wire.types import DialectName, ModelRequest, StreamDecoder, StreamEvent
 
 pytestmark = pytest.mark.e2e
+Failure: TypeAlias = TransportFailed | ProviderError
 
 
 def test_our_transport_keeps_every_rule() -> None:
@@ -52,21 +53,41 @@ def test_all_broken_rules_are_told() -> None:
 # -- doubles
 
 
-def of_faults(change: Callable[[RunFault], RunFault | None]) -> TransportFactory:
-    """Change the faults; None swallows one."""
+def of_failures(becomes: Callable[[Failure], Failure | Literal["asks again"] | None]) -> TransportFactory:
+    """Make of a failure another one, a second request, or None, an end like any other."""
 
     class Double(HttpTransport):
         async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
+            made: Failure | Literal["asks again"] | None = None
             try:
                 async with aclosing(super().stream(request)) as events:
                     async for event in events:
                         yield event
-            except TransportFailed as error:
-                changed = change(error.fault)
-                if changed is not None:
-                    raise TransportFailed(changed) from None
+            except (TransportFailed, ProviderError) as error:
+                made = becomes(error)
+            if made == "asks again":
+                async for event in super().stream(request):
+                    yield event
+            elif made is not None:
+                raise made
 
     return Double
+
+
+def of_faults(change: Callable[[RunFault], RunFault | None]) -> TransportFactory:
+    """Change the faults; None swallows one."""
+
+    def becomes(error: Failure) -> Failure | None:
+        if isinstance(error, ProviderError):
+            return error
+        changed = change(error.fault)
+        return None if changed is None else TransportFailed(changed)
+
+    return of_failures(becomes)
+
+
+def status_of(error: Failure) -> int | None:
+    return error.fault.status if isinstance(error, TransportFailed) else None
 
 
 def of_requests(change: Callable[[ModelRequest], ModelRequest]) -> TransportFactory:
@@ -156,33 +177,6 @@ class Stubborn(HttpTransport):
             raise
 
 
-class Follower(HttpTransport):
-    """Follows a redirect, in its way."""
-
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
-        try:
-            async with aclosing(super().stream(request)) as events:
-                async for event in events:
-                    yield event
-        except TransportFailed as error:
-            if error.fault.status != 307:
-                raise
-            async for event in super().stream(request):
-                yield event
-
-
-class Forgiving(HttpTransport):
-    """Takes a provider's error for the end."""
-
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
-        try:
-            async with aclosing(super().stream(request)) as events:
-                async for event in events:
-                    yield event
-        except ProviderError:
-            return
-
-
 class Chatty(HttpTransport):
     """Logs its key."""
 
@@ -225,10 +219,10 @@ DOUBLES: Mapping[str, Sequence[TransportFactory]] = {
     "closes_when_cancelled": [Deaf],
     "tells_statuses": [of_faults(lambda fault: replace(fault, transient=fault.transient and fault.status != 409))],
     "tells_how_long_to_wait": [of_faults(lambda fault: replace(fault, retry_after=None))],
-    "follows_no_redirect": [Follower],
+    "follows_no_redirect": [of_failures(lambda error: "asks again" if status_of(error) == 307 else error)],
     "refuses_what_is_no_stream": [of_faults(lambda fault: None if fault.status == 200 else fault)],
     "tells_a_cut": [of_faults(lambda fault: None if fault.code == "stream_truncated" else fault)],
-    "tells_a_providers_error": [Forgiving],
+    "tells_a_providers_error": [of_failures(lambda error: None if isinstance(error, ProviderError) else error)],
     "tells_a_dead_end": [
         of_faults(lambda fault: replace(fault, transient=fault.code != "connect_failed" and fault.transient))
     ],

@@ -10,8 +10,7 @@
 Everything of `beyond_wire` is here too, so that a harness imports one package. `beyond_agent_core.testing` is public.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import beyond_wire
 from beyond_agent_core.loop import loop
@@ -130,15 +129,16 @@ if TYPE_CHECKING:
 # One name, one module: a harness pays for no driver and no client that it does not use (PEP 562). `loop` is not among
 # them, because the module of that name takes the place of the function when it is first imported.
 _LATER = {
-    "Agent": "agent",
-    "HttpTransport": "client",
-    "ConnectionPool": "client_pool",
-    "Unchanged": "compaction",
-    "CompactionSettings": "compaction_plan",
-    **dict.fromkeys(("Control", "Queued"), "control"),
-    "ToolBounds": "dispatch_call",
-    "WriteLocks": "dispatch_locks",
-    "Driver": "drive",
+    **dict.fromkeys(beyond_wire.__all__, "beyond_wire"),
+    "Agent": ".agent",
+    "HttpTransport": ".client",
+    "ConnectionPool": ".client_pool",
+    "Unchanged": ".compaction",
+    "CompactionSettings": ".compaction_plan",
+    **dict.fromkeys(("Control", "Queued"), ".control"),
+    "ToolBounds": ".dispatch_call",
+    "WriteLocks": ".dispatch_locks",
+    "Driver": ".drive",
     **dict.fromkeys(
         (
             "AgentError",
@@ -151,17 +151,17 @@ _LATER = {
             "SessionBusy",
             "SessionInvalid",
         ),
-        "errors",
+        ".errors",
     ),
-    **dict.fromkeys(("AgentEvent", "Compacted", "CompactionFailed", "encode_event"), "events"),
-    "Hooks": "hooks",
-    **dict.fromkeys(("Limits", "Prices"), "limits"),
-    "RetryPolicy": "retry",
-    **dict.fromkeys(("Run", "RunResult", "Settings"), "run"),
-    "Checker": "schema",
-    "Session": "session",
-    **dict.fromkeys(("Tool", "ToolContext", "ToolOutput", "ToolRegistry", "tool"), "tools"),
-    **dict.fromkeys(("ModelTransport", "TransportFailed"), "transport"),
+    **dict.fromkeys(("AgentEvent", "Compacted", "CompactionFailed", "encode_event"), ".events"),
+    "Hooks": ".hooks",
+    **dict.fromkeys(("Limits", "Prices"), ".limits"),
+    "RetryPolicy": ".retry",
+    **dict.fromkeys(("Run", "RunResult", "Settings"), ".run"),
+    "Checker": ".schema",
+    "Session": ".session",
+    **dict.fromkeys(("Tool", "ToolContext", "ToolOutput", "ToolRegistry", "tool"), ".tools"),
+    **dict.fromkeys(("ModelTransport", "TransportFailed"), ".transport"),
 }
 
 __all__ = [
@@ -285,18 +285,6 @@ __all__ = [
     "user_with_images",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Give a name of this package, imported when it is first asked for, or what is `beyond_wire`'s."""
-    if name in _LATER:
-        value = getattr(import_module(f"beyond_agent_core.{_LATER[name]}"), name)
-    elif name in beyond_wire.__all__:
-        value = getattr(beyond_wire, name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    # Checkers see the imports above, and so the name that is nobody's.
+    __getattr__, __dir__ = beyond_wire.imported_when_asked(globals(), _LATER)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 from msgspec.structs import replace
 
 from beyond_agent_core.client_dialect import dialect_named
-from beyond_agent_core.client_faults import failure, not_a_stream, refused, retry_after_s, without_key
+from beyond_agent_core.client_faults import failure, not_a_stream, refused, without_key
 from beyond_agent_core.client_headers import VALUE, checked, is_stream, request_headers
 from beyond_agent_core.client_histories import Histories
 from beyond_agent_core.client_pool import ConnectionPool
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from beyond_agent_core.client_http1 import Connection
     from beyond_wire.types import Caps, DialectName, ModelRequest, StreamDecoder, StreamEvent
-
-__all__ = ["Credentials", "HttpTransport", "retry_after_s"]
 
 Credentials: TypeAlias = "Callable[[], str | Awaitable[str]]"
 """Gives the key for one request; asked each time, so that a key may be short-lived."""

@@ -13,13 +13,14 @@ import msgspec
 
 from beyond_agent_core import hooks as hook
 from beyond_agent_core.clip import RESULT_BYTES, SNAPSHOT_BYTES, TURN_BYTES, clipped
-from beyond_agent_core.dispatch_progress import PROGRESS_S, Progress, valid
+from beyond_agent_core.dispatch_progress import PROGRESS_S, Progress
 from beyond_agent_core.dispatch_threads import in_thread
 from beyond_agent_core.effects import ToolResult
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
 from beyond_agent_core.events import ToolEnd
 from beyond_agent_core.run import BROKEN_OFF
 from beyond_agent_core.tools import ToolContext, ToolOutput, target_of
+from beyond_wire.surrogates import clean_text
 
 if TYPE_CHECKING:
     import asyncio
@@ -152,7 +153,7 @@ class Call:
             notice = f"\n[ignored unknown argument{several}: {', '.join(self._checked.unknown)}]"
         room = self._bounds.result_bytes - len(notice.encode("utf-8", "replace"))
         self.result = ToolResult(
-            text=valid(clipped(valid(output.text), room) + notice),
+            text=clean_text(clipped(clean_text(output.text), room) + notice),
             is_error=output.is_error,
             images=output.images,
             terminate=output.terminate,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from beyond_agent_core.clip import tail
 from beyond_agent_core.events import ToolProgress
+from beyond_wire.surrogates import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 PROGRESS_S: Final = 0.1
 """Seconds between two snapshots of a call (agent-core contract, agent configuration)."""
+valid = clean_text
+"""The same by the name under which the agent's shell imports it."""
 
 
 class Progress:
@@ -72,17 +75,8 @@ class Progress:
             snapshot, details = self._latest.pop()
         except IndexError:
             return False
-        kept, left_out = tail(valid(snapshot), self._most_bytes)
+        kept, left_out = tail(clean_text(snapshot), self._most_bytes)
         if left_out:
             details = {**(details or {}), "omitted_bytes": left_out}
         self._emit(ToolProgress(id=self._block.id, name=self._block.name, snapshot=kept, details=details))
         return True
-
-
-def valid(text: str) -> str:
-    """Return text that can be sent: a lone surrogate, as file names may hold, becomes U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

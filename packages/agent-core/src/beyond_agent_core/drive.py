@@ -195,10 +195,8 @@ class Driver:
         answer = None if task is None or task.cancelled() else task.result()
         if answer is None:
             return ask.Interrupted(self._interrupt.result())
-        if isinstance(answer, Turn):
-            if effect.purpose == "turn":
-                await self._hook(self._hooks.on_assistant_message, "on_assistant_message", answer.message)
-            return answer
+        if isinstance(answer, Turn) and effect.purpose == "turn":
+            await self._hook(self._hooks.on_assistant_message, "on_assistant_message", answer.message)
         return answer
 
     async def _sleep(self, seconds: float) -> ask.Elapsed | ask.GivenUp | ask.Interrupted:

@@ -75,10 +75,9 @@ Effect: TypeAlias = Emit | CallModel | RunTools | Sleep | Checkpoint | AfterTurn
 
 
 class CallFailed(msgspec.Struct, frozen=True):
-    """The model call failed; `usage` is what the attempt cost, as far as known, `tokens` where only the sum is."""
+    """The model call failed; `usage` is what the attempt cost, as far as known."""
 
     fault: RunFault
-    tokens: int = 0
     usage: TokenUsage | None = None
 
 

@@ -20,15 +20,14 @@ from beyond_agent_core.errors import RunFault
 from beyond_agent_core.retry import Counts
 from beyond_agent_core.run import BROKEN_OFF, End, Run
 from beyond_agent_core.run_attempts import turn_attempts
-from beyond_agent_core.run_steps import Steps, asked, checkpoint, emit
+from beyond_agent_core.run_steps import asked, checkpoint, emit
 from beyond_wire.types import ToolUseBlock, Turn, tool_uses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from beyond_agent_core.control import Queued
-
-__all__ = ["TRUNCATED_TURNS", "Steps", "loop"]
+    from beyond_agent_core.run_steps import Steps
 
 TRUNCATED_TURNS: Final = 3
 """Turns in a row that may be cut in the middle of their calls (agent-core contract, the loop)."""

@@ -234,8 +234,6 @@ class Run:
         """Count what an attempt cost that failed."""
         if failed.usage is not None:
             self.charge(failed.usage)
-        else:
-            self._used.tokens += failed.tokens
 
     def push_prompt(self, prompt: Queued, steers: Sequence[Queued]) -> None:
         """Add what a person asked, with what was said before it began."""

@@ -10,7 +10,8 @@ import pytest
 from stack import KEY, running, wait_for
 
 from beyond_agent_core import Agent, ConfigError, Session, tool
-from beyond_agent_core.client import HttpTransport, retry_after_s
+from beyond_agent_core.client import HttpTransport
+from beyond_agent_core.client_faults import retry_after_s
 from beyond_agent_core.control import Control
 from beyond_agent_core.events import AgentEvent, Streamed, TurnRetry
 from beyond_agent_core.testing import assert_fit, assert_grammar

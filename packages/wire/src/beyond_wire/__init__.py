@@ -33,6 +33,8 @@ from beyond_wire.tails import error_in_tail, usage_from_tail
 from beyond_wire.usage import Family, UsageFacts, facts_and_model, usage_from_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from beyond_wire.accumulate import Accumulator, turn_of
     from beyond_wire.caps import caps_for, dialect_name
     from beyond_wire.classify import is_overflow, is_quota, is_retryable
@@ -87,12 +89,12 @@ if TYPE_CHECKING:
 
 # One name, one module: what a gateway never asks for costs it nothing (PEP 562).
 _LATER = {
-    **dict.fromkeys(("Accumulator", "turn_of"), "accumulate"),
-    **dict.fromkeys(("caps_for", "dialect_name"), "caps"),
-    **dict.fromkeys(("is_overflow", "is_quota", "is_retryable"), "classify"),
-    **dict.fromkeys(("ANTHROPIC", "CHAT", "DIALECTS", "RESPONSES", "dialect_for"), "dialects"),
-    **dict.fromkeys(("BodyInvalid", "EncodeError", "ProviderError", "SseBadJson", "StreamTruncated"), "errors"),
-    **dict.fromkeys(("Preparer", "prepare"), "history"),
+    **dict.fromkeys(("Accumulator", "turn_of"), ".accumulate"),
+    **dict.fromkeys(("caps_for", "dialect_name"), ".caps"),
+    **dict.fromkeys(("is_overflow", "is_quota", "is_retryable"), ".classify"),
+    **dict.fromkeys(("ANTHROPIC", "CHAT", "DIALECTS", "RESPONSES", "dialect_for"), ".dialects"),
+    **dict.fromkeys(("BodyInvalid", "EncodeError", "ProviderError", "SseBadJson", "StreamTruncated"), ".errors"),
+    **dict.fromkeys(("Preparer", "prepare"), ".history"),
     **dict.fromkeys(
         (
             "EFFORTS",
@@ -139,7 +141,7 @@ _LATER = {
             "user",
             "user_with_images",
         ),
-        "types",
+        ".types",
     ),
 }
 
@@ -225,13 +227,25 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"beyond_wire.{_LATER[name]}"), name)
-    globals()[name] = value
-    return value
+def imported_when_asked(
+    own: dict[str, Any], modules: "Mapping[str, str]"
+) -> "tuple[Callable[[str], Any], Callable[[], list[str]]]":
+    """Return `__getattr__` and `__dir__` for the package of the globals `own`: names imported when asked for (PEP 562).
+
+    `modules` has the module of each name, with a dot before it where it is one of the package. For packages that build
+    on this one, and so not among the public names.
+    """
+    package: str = own["__name__"]
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = own[name] = getattr(import_module(modules[name], package), name)
+        return value
+
+    return get, lambda: sorted({*own, *modules})
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    # Checkers see the imports above, and so the name that is nobody's.
+    __getattr__, __dir__ = imported_when_asked(globals(), _LATER)

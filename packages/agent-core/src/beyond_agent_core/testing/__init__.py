@@ -10,10 +10,10 @@
 - `check_transport` and `check_tool` say whether a transport or a tool keeps the rules, and list those that it breaks
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beyond_agent_core.testing import turn
+from beyond_wire import imported_when_asked
 
 if TYPE_CHECKING:
     from beyond_agent_core.testing.clock import FakeClock
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 # One name, one module: whoever plays a loop by hand does not wait for a server.
 _LATER = {
-    "FakeClock": "clock",
-    "assert_fit": "fit",
-    "assert_grammar": "grammar",
-    "ModelServer": "model_server",
-    **dict.fromkeys(("BrokenStream", "Raw", "Status", "error_status"), "model_server_script"),
-    "Playbook": "playbook",
-    **dict.fromkeys(("Recorded", "record_run"), "record"),
-    **dict.fromkeys(("Broken", "ScriptExhausted", "ScriptedTransport"), "scripted"),
-    "check_tool": "tools_conformance",
-    "check_transport": "transport_conformance",
-    **dict.fromkeys(("calls", "refuses", "says"), "turns"),
+    "FakeClock": ".clock",
+    "assert_fit": ".fit",
+    "assert_grammar": ".grammar",
+    "ModelServer": ".model_server",
+    **dict.fromkeys(("BrokenStream", "Raw", "Status", "error_status"), ".model_server_script"),
+    "Playbook": ".playbook",
+    **dict.fromkeys(("Recorded", "record_run"), ".record"),
+    **dict.fromkeys(("Broken", "ScriptExhausted", "ScriptedTransport"), ".scripted"),
+    "check_tool": ".tools_conformance",
+    "check_transport": ".transport_conformance",
+    **dict.fromkeys(("calls", "refuses", "says"), ".turns"),
 }
 
 __all__ = [
@@ -66,15 +66,6 @@ __all__ = [
     "turn",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Give a name of this package, imported when it is first asked for."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"beyond_agent_core.testing.{_LATER[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    # Checkers see the imports above, and so the name that is nobody's.
+    __getattr__, __dir__ = imported_when_asked(globals(), _LATER)
