@@ -40,10 +40,9 @@ def test_without_read_nothing_is_listed(tmp_path: Path) -> None:
     """A model that cannot read a skill's file is not told of it; a person can still call it."""
     project = Project(tmp_path)
     project.put(f"{OWN}/a/SKILL.md", skill("aa"))
-    found = skills.first_of_each(
-        [each] if (each := skills.skill_at(f"{tmp_path}/{OWN}/a/SKILL.md", "own", [])) else [], []
-    )
-    assert "<available_skills>" in skills.section(found.values())
+    found = skills.skill_at(f"{tmp_path}/{OWN}/a/SKILL.md", "own", [])
+    assert found is not None
+    assert "<available_skills>" in skills.section([found])
     from beyond_agent.options import Options
     from beyond_agent.prompt.load import load
 
@@ -137,6 +136,7 @@ def test_the_first_of_a_name_wins_and_the_clash_is_reported(tmp_path: Path) -> N
     assert prompt.notices == tuple(f"the skill {path} is left out: {flag} has the same name" for path in (theirs, own))
     assert "project" in project.load().shortcuts.expand("/skill:go")
     assert "own" in project.load(trusted=False).shortcuts.expand("/skill:go")
+    assert project.load(skill=(own,), trusted=False).notices == (), "a file that is found twice is no clash"
 
 
 def test_a_flag_may_name_a_skill_from_the_current_directory_or_the_home(

@@ -243,6 +243,18 @@ def test_keys_are_masked(key: str) -> None:
     assert "***" in shown
 
 
+@pytest.mark.parametrize("unseen", [0x00, 0x1B, 0xAD, 0x180E, 0x200B, 0x202E, 0x2028, 0x2060, 0x2066, 0xFEFF, 0xE0041])
+def test_what_shows_nothing_is_shown_as_its_number(unseen: int) -> None:
+    """A reader sees what the model saw: text that is hidden, or turned around, is there by its number."""
+    assert Parts().text(f"a{chr(unseen)}b") == f"a⟨U+{unseen:04X}⟩b"
+
+
+@pytest.mark.parametrize("text", ["a\tb\nc", "👩\u200d💻", "❤\ufe0f", "a\u200cb"])
+def test_what_shapes_a_text_stays(text: str) -> None:
+    """Blanks, and the joiners that emoji and some scripts are made with, are no hidden text."""
+    assert Parts().text(text) == text
+
+
 def test_damage_is_told(tmp_path: Path) -> None:
     """A page of a damaged session says what is missing from it."""
     stored = store_in(tmp_path).create(CWD, MODEL)

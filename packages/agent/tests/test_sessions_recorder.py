@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from beyond_agent.sessions.entries import LeafEntry
 from beyond_agent.sessions.errors import SessionIO
 from beyond_agent_core import Agent, tool
-from beyond_agent_core.compaction_plan import HEADER, CompactionSettings
+from beyond_agent_core.compaction_plan import HEADER, CompactionSettings, cleared
+from beyond_agent_core.compaction_text import summary_text
+from beyond_agent_core.session import Provenance
 from beyond_agent_core.testing import ScriptedTransport, assert_fit, turn
-from beyond_wire.types import TokenUsage
+from beyond_wire.types import TokenUsage, user
 
 if TYPE_CHECKING:
     import pytest
@@ -253,6 +255,21 @@ def test_a_compaction_that_was_not_written_is_written_later(tmp_path: Path, monk
     again = store_in(tmp_path).open(stored.id)
     assert (again.session.messages, again.ids) == (stored.session.messages, stored.ids)
     assert kinds(again).count("compaction") == 1
+    again.close()
+
+
+def test_a_summary_that_keeps_what_an_unwritten_compaction_cut(tmp_path: Path) -> None:
+    """Results that were cut and then kept, all between two checkpoints, are cut in the next process too."""
+    stored = store_in(tmp_path).create(CWD, MODEL, "t")
+    say(stored, "one", answer("1"), "look", answer("", call("c1")), results("c1", "x" * 30_000), answer("seen"))
+    cut = cleared(stored.session.messages, 1)
+    summary = user(summary_text("so far", (), ()))
+    stored.session.compact((summary, *cut[3:]), Provenance(summary="so far", first_kept=3))
+    asyncio.run(stored.end_run("done"))
+    assert "characters cleared" in texts(stored)[2]
+    stored.close()
+    again = store_in(tmp_path).open(stored.id)
+    assert (again.session.messages, again.ids) == (stored.session.messages, stored.ids)
     again.close()
 
 

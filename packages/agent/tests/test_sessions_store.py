@@ -1,4 +1,4 @@
-"""Which session is meant, lists, copies, the trash, and sessions that are not stored."""
+"""Which session is meant, lists, copies, and the trash."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from agent_sessions import CWD, MODEL, answer, ended, kinds, lines, names, say, spy, store_in, texts
+from agent_sessions import CWD, MODEL, answer, ended, lines, names, say, spy, store_in, texts
 
 from beyond_agent.sessions.errors import (
     Ambiguous,
     BadSessionId,
-    NoSessionStore,
     NotFound,
     SessionError,
     SessionIO,
     SessionLocked,
 )
-from beyond_agent.sessions.memory import FixedStore, MemoryStore
-from beyond_agent.sessions.store import SessionStore
 
 if TYPE_CHECKING:
+    from beyond_agent.sessions.store import SessionStore
     from beyond_agent.sessions.stored import StoredSession
 
 
@@ -361,82 +359,6 @@ def test_deleting_what_is_not_there(tmp_path: Path) -> None:
         store.delete("sess_nope")
     with pytest.raises(NotFound, match="list_trash"):
         store.restore("sess_nope")
-
-
-# -- without a store
-
-
-def test_a_session_in_memory_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has branches, labels, titles and outcomes like any other; not one file is opened for it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "open", None)
-    stored = MemoryStore().create(str(tmp_path), MODEL)
-    ids = say(stored, "one", answer("two"))
-    stored.rename("t")
-    stored.label(ids[0], "x")
-    ended(stored)
-    stored.switch(ids[0])
-    stored.add_branch_summary(ids[1], "was two")
-    say(stored, "three")
-    assert len(stored.branches()) == 2
-    assert (stored.path, stored.title, stored.label_of(ids[0]), stored.last_outcome) == (None, "t", "x", "crashed")
-    assert stored.renew()
-    stored.close()
-    monkeypatch.undo()
-    assert names(tmp_path) == []
-
-
-@pytest.mark.parametrize("store", [MemoryStore(), FixedStore("/nowhere/x")], ids=["memory", "fixed"])
-def test_repository_commands_without_a_store(store: MemoryStore) -> None:
-    """What needs a folder of sessions is `no_session_store`, and says why."""
-    for command in (
-        lambda: store.open("x"),
-        lambda: store.read("x"),
-        lambda: store.find("x"),
-        lambda: store.newest(CWD),
-        lambda: store.fork("x"),
-        store.list_sessions,
-        lambda: store.delete("x"),
-        store.list_trash,
-        lambda: store.restore("x"),
-    ):
-        with pytest.raises(NoSessionStore, match="start without --no-session and --session-file") as caught:
-            command()
-        assert caught.value.code == "no_session_store"
-
-
-def test_a_session_at_a_fixed_path(tmp_path: Path) -> None:
-    """It is made at its path, opened there the next time, and is the only one."""
-    path = tmp_path / "deep" / "my session"
-    store = FixedStore(path)
-    stored = store.create(CWD, MODEL)
-    say(stored, "one")
-    with pytest.raises(NoSessionStore):
-        store.create(CWD, MODEL)
-    stored.close()
-    for reopened in (
-        lambda: store.open(stored.id),
-        lambda: store.read(str(path)),
-        lambda: store.open_or_create(stored.id, CWD, MODEL),
-    ):
-        again = reopened()
-        assert texts(again) == ["one"]
-        again.close()
-    other = FixedStore(path).create("/other", "other")
-    assert (texts(other), other.id) == (["one"], stored.id)
-    other.close()
-    assert kinds(str(path)) == ["session", "message"]
-
-
-def test_all_stores_have_one_surface() -> None:
-    """What can be asked of one store can be asked of the others, by the same names."""
-    from inspect import signature
-
-    public = {name for name in dir(MemoryStore) if not name.startswith("_")}
-    assert public <= set(dir(SessionStore))
-    for name in public:
-        expected = [str(each) for each in signature(getattr(SessionStore, name)).parameters]
-        assert [str(each) for each in signature(getattr(MemoryStore, name)).parameters] == expected, name
 
 
 def test_every_error_has_its_code() -> None:

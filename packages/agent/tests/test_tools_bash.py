@@ -246,6 +246,17 @@ def test_progress_is_the_output_so_far() -> None:
     assert told.details == [{"truncation": None, "full_output_path": None}] * 2
 
 
+def test_a_silent_command_tells_nothing_more() -> None:
+    """What was shown is not shown again while there is nothing new."""
+
+    async def silence() -> None:
+        await asyncio.sleep(0.35)
+
+    told = Told()
+    call(BashTool(place(FakeRunner(b"one\n", then=silence))), told, command="a")
+    assert told.snapshots == ["one"]
+
+
 def test_progress_of_long_output_tells_of_the_cut() -> None:
     """The details of a snapshot say what was cut and where the file is."""
 

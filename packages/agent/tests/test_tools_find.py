@@ -110,6 +110,13 @@ def test_ripgrep_lists_the_files() -> None:
     assert answer(FindTool(memory_place({"x": b""}, runner), somewhere), pattern="*") == "x"
 
 
+def test_what_ripgrep_listed_is_the_answer() -> None:
+    """The folder is not walked a second time, not even where ripgrep complained of a rule in a folder above."""
+    for ended in (Finished(code=0), Finished(code=2, stderr=b"rg: /.gitignore: bad rule\n")):
+        place = memory_place({"walked": b""}, RecordingRunner(b"./listed\0", finished=ended))
+        assert answer(FindTool(place, somewhere), pattern="*") == "listed"
+
+
 def test_the_schema_is_the_contracts() -> None:
     """Types, bounds and names are exact; each property has a line that describes it."""
     tool = FindTool(memory_place({}))

@@ -163,6 +163,12 @@ def test_ignored_files_are_left_out() -> None:
     assert grepped(tree, path="d/e") == ".z:1: hit"
 
 
+def test_rules_from_above_end_at_a_jujutsu_repository() -> None:
+    """A `.jj` that is met in a walk ends the rules of the folders above it, as in ripgrep since version 15."""
+    tree = {".gitignore": b"x", "d/.jj/y": b"", "d/x": b"hit", "e/x": b"hit"}
+    assert grepped(tree) == "d/x:1: hit"
+
+
 def test_one_file_is_searched_though_ignored() -> None:
     """A file that is named is searched whatever is ignored, and shown by its name."""
     tree = {".gitignore": b"*", "d/x": b"hit", "d/y": b"hit"}

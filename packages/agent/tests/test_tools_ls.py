@@ -6,6 +6,7 @@ import pytest
 from agent_search import MemoryTree, context, memory_place, place
 
 from beyond_agent.seams import Entry
+from beyond_agent.tools.listing import listing
 from beyond_agent.tools.ls import LsTool
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
 from beyond_agent_core.tools import ToolContext
@@ -64,7 +65,13 @@ def test_names_stay_on_their_line() -> None:
 
 @pytest.mark.parametrize(
     ("path", "text"),
-    [("gone", "Path not found: gone"), ("a", "Not a directory: a"), ("a.fifo", "Not a directory: a.fifo")],
+    [
+        ("gone", "Path not found: gone"),
+        ("a", "Not a directory: a"),
+        ("a.fifo", "Not a directory: a.fifo"),
+        ("", "the path is empty"),
+        ("a\0b", "no file can have this path: 'a\\x00b'"),
+    ],
 )
 def test_only_directories_are_listed(path: str, text: str) -> None:
     """What is missing, a file, and what is neither, is for the model to correct."""
@@ -72,6 +79,15 @@ def test_only_directories_are_listed(path: str, text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         tool.run({"path": path}, context())
     assert text == str(caught.value)
+
+
+def test_a_listing_is_cut_above_50_kib_and_not_before() -> None:
+    """Names and line feeds of just that size are whole; of one byte more only whole lines are left, with a notice."""
+    names = [f"{number:0255}" for number in range(200)]
+    assert listing(names, (), "ask") == "\n".join(names)
+    assert len(listing([*names[:-1], f"{names[-1]}x"], (), "ask").encode()) == 51_200
+    cut = listing([*names[:-1], f"{names[-1]}xy"], (), "ask")
+    assert cut == "\n".join([*names[:199], "", "[output truncated at 50.0KB; ask]"])
 
 
 def test_an_unreadable_directory_is_an_error() -> None:

@@ -104,6 +104,12 @@ def test_a_huge_file_is_read_by_its_first_part(monkeypatch: pytest.MonkeyPatch) 
         shown(content, offset=3)
 
 
+def test_a_file_of_just_what_is_held_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left out of it, and nothing is said to be."""
+    monkeypatch.setattr(read_module, "HELD_BYTES", 6)
+    assert shown(b"a\nb\ncc") == "     1\ta\n     2\tb\n     3\tcc"
+
+
 def test_a_missing_file_is_the_models_to_correct(tmp_path: Path) -> None:
     """The path comes back as it was given."""
     with pytest.raises(InvalidInput, match=r"^no such file: gone$"):

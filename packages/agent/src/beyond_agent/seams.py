@@ -110,20 +110,6 @@ class CommandRunner(Protocol):
         ...
 
 
-class Workplace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the tools of one session work. `cwd` is absolute; `spill` makes files for output that is too long.
-
-    `shell` is the program that runs bash's commands, None to find one; `bash_timeout` is seconds.
-    """
-
-    cwd: str
-    files: FileSystem
-    runner: CommandRunner
-    spill: "SpillFolder"
-    shell: str | None = None
-    bash_timeout: float = 120.0
-
-
 class SpillFile(Protocol):
     """One file that grows; `written` bytes are in it."""
 
@@ -145,3 +131,17 @@ class SpillFolder(Protocol):
     def open(self, stem: str) -> SpillFile:
         """Make a file whose name begins so. Raises OSError."""
         ...
+
+
+class Workplace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the tools of one session work. `cwd` is absolute; `spill` makes files for output that is too long.
+
+    `shell` is the program that runs bash's commands, None to find one; `bash_timeout` is seconds.
+    """
+
+    cwd: str
+    files: FileSystem
+    runner: CommandRunner
+    spill: SpillFolder
+    shell: str | None = None
+    bash_timeout: float = 120.0

@@ -186,3 +186,11 @@ def test_a_file_of_60_mb_is_edited(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(half + b"one place\r\n" + half)
     call(EditTool(workplace(tmp_path)), path="a", old_string="one place\n", new_string="two\nplaces\n")
     assert (tmp_path / "a").read_bytes() == half + b"two\r\nplaces\r\n" + half
+
+
+def test_what_only_a_call_needs_is_not_loaded_with_the_tools() -> None:
+    """Start-up pays for schemas, not for the regexes and tables behind edit, grep and find, nor for images."""
+    late = ("edit_match", "edit_diff", "grep_query", "find_paths", "images")
+    code = f"import sys, beyond_agent.toolset\nprint([n for n in {late} if f'beyond_agent.tools.{{n}}' in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -74,6 +74,17 @@ def test_timeout_ends_the_group(runner: LocalRunner) -> None:
     assert gone(f"sleep\x00611.{OWN}", 2)
 
 
+@pytest.mark.usefixtures("way")
+def test_a_group_gets_term_once(runner: LocalRunner, tmp_path: Path) -> None:
+    """A program that cleans up on TERM is not told a second time: many take that as leave to end at once."""
+    told = tmp_path / "told"
+    line = f"exec 2>/dev/null; trap 'echo TERM >> {told}' TERM; echo up; while :; do sleep 0.05; done"
+    finished, printed = ran(runner, shell(line, timeout=0.3))
+    assert (finished.timed_out, printed) == (True, b"up\n")
+    time.sleep(0.5)
+    assert told.read_text() == "TERM\n"
+
+
 def test_merged_streams_keep_their_order(runner: LocalRunner) -> None:
     """stdout and stderr on one pipe come in the order in which they were written."""
     finished, printed = ran(runner, shell("for i in 1 2 3; do echo o$i; echo e$i >&2; done", merge=True))

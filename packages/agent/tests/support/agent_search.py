@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class MemoryTree:
-    """A FileSystem of what is below `/w`: a path's content, or the error that reading it raises."""
+    """A FileSystem of what is below `/w`: a path's content, or the error that reading it raises.
+
+    The error at a folder's `!` is that of listing it. Nothing is ever written: a search that does fails its test.
+    """
 
     def __init__(self, tree: Mapping[str, bytes | OSError]) -> None:
         self.tree = {f"/w/{path}": content for path, content in tree.items()}
@@ -45,10 +48,11 @@ class MemoryTree:
         return content[:at_most]
 
     def replace(self, path: str, content: bytes, *, expected: FileInfo | None = None) -> None:
-        raise NotImplementedError
+        del content, expected
+        raise AssertionError(f"a search wrote {path}")
 
     def make_directories(self, path: str) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"a search made {path}")
 
     def entries(self, path: str) -> Iterator[Entry]:
         prefix = "/" if path == "/" else f"{path}/"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from beyond_agent.errors import UsageError
 from beyond_agent.prompt import instructions, skills, system, templates
 from beyond_agent.prompt.shortcuts import Shortcuts
-from beyond_agent.prompt.texts import names_in, read_text, shown
+from beyond_agent.prompt.texts import first_of_each, names_in, read_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -89,7 +89,7 @@ def _skills(places: Places, options: Options, notices: list[str], *, trusted: bo
         for scope, path in wanted
         for file in (skills.below(path, notices) if os.path.isdir(path) else _file(path, scope))  # noqa: PTH112 - as above
     )
-    return skills.first_of_each((each for each in found if each is not None), notices)
+    return first_of_each("skill", found, notices)
 
 
 def _templates(
@@ -103,7 +103,7 @@ def _templates(
         for scope, path in wanted
         for file in (_pages(path) if os.path.isdir(path) else _file(path, scope))  # noqa: PTH112 - as above
     )
-    return templates.first_of_each((each for each in found if each is not None), notices)
+    return first_of_each("template", found, notices)
 
 
 def _pages(folder: str) -> Iterator[str]:

@@ -77,16 +77,6 @@ def below(folder: str, notices: list[str]) -> Iterator[str]:
             waiting += ((each, level + 1) for each in inner if os.path.isdir(each))  # noqa: PTH112 - as above
 
 
-def first_of_each(skills: Iterable[Skill], notices: list[str]) -> dict[str, Skill]:
-    """Return the skills by name, the first of each; a notice for each other one."""
-    chosen: dict[str, Skill] = {}
-    for each in skills:
-        first = chosen.setdefault(each.name, each)
-        if first is not each and first.path != each.path:
-            notices.append(f"the skill {shown(each.path)} is left out: {shown(first.path)} has the same name")
-    return chosen
-
-
 def section(skills: Iterable[Skill]) -> str:
     """Return the part of the system text that lists the skills a model may use; empty for none."""
     lines = [

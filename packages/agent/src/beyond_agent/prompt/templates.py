@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from beyond_agent.prompt.texts import front_matter, read_text, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _PLACE: Final = re.compile(
     r"\$(?:(?P<number>[1-9][0-9]{0,4})|(?P<all>@)|\{@:(?P<first>[0-9]{1,5})(?::(?P<count>[0-9]{1,5}))?\}"
@@ -45,16 +42,6 @@ def template_at(path: str, scope: str, notices: list[str]) -> Template | None:
     name = os.path.basename(path).removesuffix(".md")  # noqa: PTH119 - paths are text, a Path would cost its import
     description = head.get("description") or body.strip().splitlines()[0][:100]
     return Template(name, description, body.strip(), path, scope)
-
-
-def first_of_each(templates: Iterable[Template], notices: list[str]) -> dict[str, Template]:
-    """Return the templates by name, the first of each; a notice for each other one."""
-    chosen: dict[str, Template] = {}
-    for each in templates:
-        first = chosen.setdefault(each.name, each)
-        if first is not each and first.path != each.path:
-            notices.append(f"the template {shown(each.path)} is left out: {shown(first.path)} has the same name")
-    return chosen
 
 
 def words_of(text: str) -> list[str]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from beyond_agent.machine.files import LocalFiles
 from beyond_agent.tools.text import BinaryContent, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MOST_BYTES: Final = 256 * 1024
 """Bytes of a prompt, skill or template that are read: more than any window should be filled with."""
@@ -18,6 +21,23 @@ MOST_BYTES: Final = 256 * 1024
 _HEAD: Final = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _LINE: Final = re.compile(r"([A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(.*)|)$")
 _BLOCK: Final = re.compile(r"[|>][+-]?$")
+
+
+class Named(Protocol):
+    """What a file holds under a name: a skill, or a template."""
+
+    @property
+    def name(self) -> str:
+        """What it is called by."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        ...
+
+
+NamedT = TypeVar("NamedT", bound=Named)
 
 
 def read_text(path: str, notices: list[str], *, most: int = MOST_BYTES) -> str | None:
@@ -46,6 +66,18 @@ def shown(path: str) -> str:
 def attribute(value: str) -> str:
     """Return a value as it may stand between double quotes in a tag."""
     return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def first_of_each(kind: str, found: Iterable[NamedT | None], notices: list[str]) -> dict[str, NamedT]:
+    """Return what was found by name, the first of each; a notice names each other one, which is a `kind`."""
+    chosen: dict[str, NamedT] = {}
+    for each in found:
+        if each is None:
+            continue
+        first = chosen.setdefault(each.name, each)
+        if first is not each and first.path != each.path:
+            notices.append(f"the {kind} {shown(each.path)} is left out: {shown(first.path)} has the same name")
+    return chosen
 
 
 def names_in(directory: str) -> list[str]:

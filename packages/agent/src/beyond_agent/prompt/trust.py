@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import msgspec
 
 from beyond_agent.errors import AgentFault
+from beyond_agent.machine.files import LocalFiles
 from beyond_agent.places import upwards
 from beyond_agent.prompt.texts import shown
 
@@ -86,16 +87,11 @@ class TrustStore:
             _lock(held, folder)
             projects = dict(sorted(change(self.projects()).items()))
             content = msgspec.json.format(msgspec.json.encode(TrustFile(VERSION, projects)), indent=2) + b"\n"
-            self._replace(content)
+            LocalFiles().replace(self._path, content)
         except OSError as error:
             raise AgentFault("io", f"{shown(self._path)} cannot be written: {error.strerror}") from error
         finally:
             os.close(held)
-
-    def _replace(self, content: bytes) -> None:
-        from beyond_agent.machine.files import LocalFiles  # noqa: PLC0415 - a run only reads
-
-        LocalFiles().replace(self._path, content)
 
     def __repr__(self) -> str:
         return f"<TrustStore {self._path}>"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from beyond_agent.sessions.entries import (
+    NOT_DECODED,
     BranchSummaryEntry,
     CompactionEntry,
     decode_known,
@@ -34,7 +35,6 @@ LEFT_BRANCH: Final = "[Summary of another branch of this conversation, which was
 """First line of a branch's summary as the model sees it."""
 
 _COUNTS: Final = tuple(TokenUsage.__struct_fields__)
-_NOT_DECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RECENT: Final = user("----")
 
 
@@ -67,7 +67,7 @@ def build(outline: Outline, read: Callable[[int], bytes]) -> Context:
         entry_id = outline.tree.id(row) or ""
         try:
             message = _message(folded, row, outline.tree.kind(row), read)
-        except _NOT_DECODED as error:
+        except NOT_DECODED as error:
             skipped.note(None, outline.tree.place(row)[0], str(error))
             continue
         messages.append(_cleared(message) if entry_id in folded.cleared else message)
@@ -104,7 +104,7 @@ def _folded(outline: Outline, read: Callable[[int], bytes], skipped: Skipped) ->
             continue
         try:
             entry = decode_known(read(row))
-        except _NOT_DECODED as error:
+        except NOT_DECODED as error:
             skipped.note(None, tree.place(row)[0], str(error))
             continue
         if isinstance(entry, CompactionEntry):
@@ -159,7 +159,7 @@ def _with_totals(
     for row in outline.unsettled:
         try:
             spent = decode_spent(read(row))
-        except _NOT_DECODED:
+        except NOT_DECODED:
             continue
         if spent.role == "assistant" and spent.usage is not None:
             totals["steps"] += 1

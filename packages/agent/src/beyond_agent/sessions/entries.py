@@ -145,6 +145,8 @@ class Version(msgspec.Struct, kw_only=True):
     version: int
 
 
+NOT_DECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for a line that is damaged, whatever the damage."""
 _ENCODER: Final = msgspec.json.Encoder()
 decode_stub: Final = msgspec.json.Decoder(Stub).decode
 decode_entry: Final = msgspec.json.Decoder(Stamped).decode

@@ -9,9 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from beyond_agent.sessions.entries import (
+    NOT_DECODED,
     BranchSummaryEntry,
     CompactionEntry,
     ModelChange,
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
     Results: TypeAlias = dict[str, list[ToolResultBlock]]
 
-_NOT_DECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _WHO: Final = {"user": "User", "assistant": "Assistant", "system": "System"}
 
 
@@ -171,19 +169,19 @@ class Entries:
     def _known(self, row: int) -> object:
         try:
             return decode_known(self._book.line(row))
-        except _NOT_DECODED:
+        except NOT_DECODED:
             return None
 
     def _message(self, row: int) -> Message | None:
         try:
             return decode_message(self._book.line(row))
-        except _NOT_DECODED:
+        except NOT_DECODED:
             return None
 
     def _time(self, row: int) -> str:
         try:
             return decode_entry(self._book.line(row)).timestamp[:19].replace("T", " ")
-        except _NOT_DECODED:
+        except NOT_DECODED:
             return ""
 
 

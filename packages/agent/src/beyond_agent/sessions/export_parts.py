@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 MOST_DIFF_LINES: Final = 2_000
 """Lines of an edit up to which a difference is looked for: the search is quadratic."""
-_UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# Joiners and variation selectors are left, because emoji and some scripts are made with them.
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 _FENCE: Final = re.compile(r"^ {0,3}```[^\n`]*\n(.*?)(?:^ {0,3}``` *$|\Z)", re.DOTALL | re.MULTILINE)
 _INLINE: Final = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})

@@ -7,11 +7,12 @@ left there. What stands in neither is None: a thousand long sessions must not be
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from beyond_agent.sessions.entries import decode_entry, decode_message, decode_stub
+from beyond_agent.sessions.entries import NOT_DECODED, decode_entry, decode_message, decode_stub
 from beyond_agent.sessions.errors import SessionError
 from beyond_agent.sessions.naming import PREVIEW, one_line, stamp
 from beyond_agent.sessions.outline import Outline
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 HEAD: Final = 8 << 10
 TAIL: Final = 64 << 10
 """Bytes of a file that a list reads (agent contract, sessions on disk)."""
-_NOT_DECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +116,6 @@ class _Seen:
             self._time(line)
 
     def listed(self, path: str, changed: float) -> Listed | None:
-        from datetime import UTC, datetime  # noqa: PLC0415 - only lists need it
-
         if not self.spoken:
             return None
         outline = self.outline
@@ -151,7 +149,7 @@ class _Seen:
             return
         try:
             message = decode_message(line)
-        except _NOT_DECODED:
+        except NOT_DECODED:
             return
         if message.role == "user":
             self.preview = one_line(said_in(message), PREVIEW)
@@ -159,7 +157,7 @@ class _Seen:
     def _time(self, line: bytes) -> None:
         try:
             self.updated_at = decode_entry(line).timestamp or self.updated_at
-        except _NOT_DECODED:
+        except NOT_DECODED:
             return
 
     def _without_place(self, line: bytes) -> None:
@@ -167,5 +165,5 @@ class _Seen:
         try:
             if decode_stub(line).type == "leaf":
                 self.count = None
-        except _NOT_DECODED:
+        except NOT_DECODED:
             return

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 MOST_TITLE: Final = 200
 """Characters of a title that somebody gives (agent contract, serve: commands)."""
@@ -24,8 +24,6 @@ _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 def wall_clock() -> datetime:
     """Return the time now, in UTC."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - listing names needs no clock
-
     return datetime.now(UTC)
 
 

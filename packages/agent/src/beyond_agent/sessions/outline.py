@@ -9,10 +9,9 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import msgspec
-
 from beyond_agent.sessions.entries import (
     FACTS,
+    NOT_DECODED,
     LabelEntry,
     LeafEntry,
     ModelChange,
@@ -62,7 +61,7 @@ class Outline:
         try:
             stub = decode_stub(line)
             fact = decode_fact(line) if stub.type in FACTS else None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except NOT_DECODED as error:
             raise BadEntry(str(error)) from None
         tree = self.tree
         if isinstance(fact, LeafEntry | LabelEntry) and fact.target_id is not None and tree.row(fact.target_id) is None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from beyond_agent.sessions.entries import VERSION, Header, decode_header, decode_version
+from beyond_agent.sessions.entries import NOT_DECODED, VERSION, Header, decode_header, decode_version
 from beyond_agent.sessions.errors import NotFound, SessionCorrupt, SessionIO, SessionVersion
 from beyond_agent.sessions.outline import Outline
 from beyond_agent.sessions.tree import BadEntry
@@ -91,7 +91,7 @@ def header_in(line: bytes, path: str) -> Header:
         if version < VERSION:
             raise SessionCorrupt(path, f"its version is {version}")
         return decode_header(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_DECODED as error:
         raise SessionCorrupt(path, f"its first line is no header ({error})") from None
 
 

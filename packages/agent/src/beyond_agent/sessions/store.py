@@ -6,6 +6,7 @@ what is new goes into the first, what somebody names is looked for in all.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ class SessionStore(Finder):
         """Return the session at a path, a new one with this header where there is none. Raises as `open`."""
         make_folder(os.path.dirname(path))  # noqa: PTH120 - importing pathlib costs 10 ms of the start
         if not os.path.lexists(path):
-            put(path, header)
+            _put_unless_there(path, header)
         return self._opened(path, takeover=takeover)
 
     def read(self, reference: str) -> StoredSession:
@@ -213,6 +214,15 @@ class SessionStore(Finder):
                 yield
         finally:
             os.close(fd)
+
+
+def _put_unless_there(path: str, header: Header) -> None:
+    try:
+        put(path, header)
+    except SessionIO as error:
+        # Another process may have made it since we looked: that is what we open then, or find in use.
+        if error.errno != errno.EEXIST:
+            raise
 
 
 def _move(path: str, folder: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from beyond_agent.sessions.entries import (
+    NOT_DECODED,
     BranchSummaryEntry,
     CompactionEntry,
     Entry,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 PAGE: Final = 500
 """Entries of a tree that are given at once where nobody says how many."""
-_NOT_DECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +120,7 @@ def _node(book: Book, row: int) -> Node:
             role, preview = message.role, said_in(message)
         else:
             preview = _told(decode_known(line))
-    except _NOT_DECODED:
+    except NOT_DECODED:
         pass  # a damaged body, or a kind of a later program: the entry is there all the same
     return Node(
         id=tree.id(row) or "",

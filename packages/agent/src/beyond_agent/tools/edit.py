@@ -8,10 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from beyond_agent.seams import FileChanged
-from beyond_agent.tools.edit_apply import spliced
-from beyond_agent.tools.edit_diff import diff
-from beyond_agent.tools.edit_match import Source
-from beyond_agent.tools.edit_plan import changes_of, edits_of
 from beyond_agent.tools.paths import existing, reason
 from beyond_agent.tools.text import BinaryContent, Decoded, decode, size_text
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
@@ -20,6 +16,7 @@ from beyond_agent_core.tools import ToolOutput
 if TYPE_CHECKING:
     from beyond_agent.seams import FileInfo, Workplace
     from beyond_agent.tools.edit_apply import Change
+    from beyond_agent.tools.edit_match import Source
     from beyond_agent.tools.edit_plan import Edit
     from beyond_agent_core.tools import ToolContext
 
@@ -59,6 +56,11 @@ class EditTool:
     def run(self, given: dict[str, Any], context: ToolContext) -> ToolOutput:
         """Edit the file. Raises InvalidInput and ExecutionFailed; the file is then as it was."""
         del context
+        # Regexes and all that belongs to an edit need not be there for the first request.
+        from beyond_agent.tools.edit_diff import diff  # noqa: PLC0415 - as above
+        from beyond_agent.tools.edit_match import Source  # noqa: PLC0415 - as above
+        from beyond_agent.tools.edit_plan import changes_of, edits_of  # noqa: PLC0415 - as above
+
         shown = given["path"]
         edits = edits_of(given)
         path, info, decoded = self._held(shown)
@@ -103,6 +105,8 @@ def _encoded(decoded: Decoded, source: Source, changes: list[Change], edits: lis
     """Return the new bytes, None where they are the old. Raises InvalidInput for what the encoding cannot hold."""
     if all(source.text[slice(*span)] == new for span, new, _ in changes):
         return None
+    from beyond_agent.tools.edit_apply import spliced  # noqa: PLC0415 - as above
+
     text = spliced(source, changes)
     try:
         return decoded.encode(text)

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from beyond_agent.tools.search_ripgrep import Chosen, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from beyond_agent.seams import Workplace
-    from beyond_agent.tools.find_paths import Fitting
     from beyond_agent.tools.search_ripgrep import Locate
     from beyond_agent_core.tools import ToolContext
 
@@ -42,30 +39,15 @@ class FindTool:
         """Return the paths. Raises InvalidInput, ExecutionFailed."""
         del context
         # Regexes and all that belongs to a search need not be there for the first request.
-        from beyond_agent.tools.find_paths import asked, result_text  # noqa: PLC0415 - as above
+        from beyond_agent.tools.find_paths import asked, by_python, by_ripgrep, result_text  # noqa: PLC0415 - as above
         from beyond_agent.tools.search_root import folder_of, in_thread  # noqa: PLC0415 - as above
 
+        files, runner = self._place.files, self._place.runner
         fitting = asked(given["pattern"], given.get("limit", LIMIT))
-        folder = await in_thread(lambda _: self._place.files.canonical(folder_of(given, self._place)))
-        unreadable = await self._walked(folder, fitting)
+        folder = await in_thread(lambda _: files.canonical(folder_of(given, self._place)))
+        unreadable = await self._ripgrep.search(
+            runner,
+            lambda program: by_ripgrep(runner, program, folder, fitting),
+            lambda stop: by_python(files, folder, fitting, stop),
+        )
         return result_text(fitting, unreadable=unreadable)
-
-    async def _walked(self, folder: str, fitting: Fitting) -> bool:
-        """Give all paths of a folder to `fitting`; return whether something could not be read."""
-        from beyond_agent.tools.find_paths import by_python, by_ripgrep  # noqa: PLC0415 - as above
-        from beyond_agent.tools.search_root import in_thread  # noqa: PLC0415 - as above
-
-        program = await self._ripgrep.program(self._place.runner)
-        if program is not None:
-            try:
-                unreadable = await by_ripgrep(self._place.runner, program, folder, fitting)
-            except OSError:
-                # It cannot be started: removed meanwhile, or made for another machine.
-                unreadable = None
-            if unreadable is not None:
-                return unreadable
-
-        def walk(stop: Callable[[], bool]) -> bool:
-            return by_python(self._place.files, folder, fitting, stop)
-
-        return await in_thread(walk)

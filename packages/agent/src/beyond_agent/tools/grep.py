@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 from beyond_agent.tools.search_ripgrep import Chosen, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from beyond_agent.seams import Workplace
-    from beyond_agent.tools.grep_query import Found, Query
     from beyond_agent.tools.search_ripgrep import Locate
     from beyond_agent_core.tools import ToolContext
 
@@ -45,29 +42,16 @@ class GrepTool:
         """Return the matching lines. Raises InvalidInput, ExecutionFailed."""
         del context
         # Regexes and all that belongs to a search need not be there for the first request.
+        from beyond_agent.tools import grep_python, grep_ripgrep  # noqa: PLC0415 - as above
         from beyond_agent.tools.grep_query import asked  # noqa: PLC0415 - as above
         from beyond_agent.tools.grep_text import result_text  # noqa: PLC0415 - as above
         from beyond_agent.tools.search_root import in_thread, search_root  # noqa: PLC0415 - as above
 
+        files, runner = self._place.files, self._place.runner
         query = await in_thread(lambda _: asked(given, search_root(given, self._place)))
-        found = await self._found(query)
-        return await in_thread(lambda _: result_text(found, query, self._place.files))
-
-    async def _found(self, query: Query) -> Found:
-        from beyond_agent.tools import grep_python, grep_ripgrep  # noqa: PLC0415 - as above
-        from beyond_agent.tools.search_root import in_thread  # noqa: PLC0415 - as above
-
-        program = await self._ripgrep.program(self._place.runner)
-        if program is not None:
-            try:
-                found = await grep_ripgrep.search(self._place.runner, program, query)
-            except OSError:
-                # It cannot be started: removed meanwhile, or made for another machine.
-                found = None
-            if found is not None:
-                return found
-
-        def search(stop: Callable[[], bool]) -> Found:
-            return grep_python.search(self._place.files, query, stop)
-
-        return await in_thread(search)
+        found = await self._ripgrep.search(
+            runner,
+            lambda program: grep_ripgrep.search(runner, program, query),
+            lambda stop: grep_python.search(files, query, stop),
+        )
+        return await in_thread(lambda _: result_text(found, query, files))

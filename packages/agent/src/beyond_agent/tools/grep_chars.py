@@ -16,7 +16,6 @@ Ranges: TypeAlias = list[tuple[int, int]]
 """First and last code points, in order, none touching another."""
 
 ASCII: Final = ((0, 0x7F),)
-UNICODE: Final = ((0, 0xD7FF), (0xE000, 0x10FFFF))
 _DIGITS: Final = ((0x30, 0x39),)
 _LETTERS: Final = ((0x41, 0x5A), (0x61, 0x7A))
 _BLANKS: Final = ((9, 9), (0x20, 0x20))

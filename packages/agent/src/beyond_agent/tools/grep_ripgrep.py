@@ -20,7 +20,7 @@ from beyond_agent_core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from beyond_agent.seams import CommandRunner
-from beyond_agent.tools.grep_query import Query
+    from beyond_agent.tools.grep_query import Query
 
 # A record is path, NUL, line number, NUL, text, line feed. A long line is cut by ripgrep well beyond what is kept.
 _PRINT: Final = (

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -19,11 +19,13 @@ from beyond_agent.seams import Command
 from beyond_agent_core.errors import ExecutionFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from beyond_agent.seams import CommandRunner
 
     Locate = Callable[[], Sequence[str]]
+
+T = TypeVar("T")
 
 WALK: Final = (
     "--no-config",
@@ -71,7 +73,7 @@ def installed() -> Sequence[str]:
 
 
 class Chosen:
-    """Which ripgrep a tool runs: the first that there is, unless it is old and there is another."""
+    """Which ripgrep a tool runs: the first that there is, unless it is old and there is another; else Python."""
 
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
@@ -85,6 +87,29 @@ class Chosen:
         if candidates not in self._known:
             self._known[candidates] = candidates[1 if await _is_old(runner, candidates[0]) else 0]
         return self._known[candidates]
+
+    async def search(
+        self,
+        runner: CommandRunner,
+        by_ripgrep: Callable[[str], Awaitable[T | None]],
+        by_python: Callable[[Callable[[], bool]], T],
+    ) -> T:
+        """Return what ripgrep answers, or else Python: without a ripgrep, or where it gives None or cannot be started.
+
+        The one is given the program's path; the other runs in a thread, and is given what tells it to stop.
+        """
+        program = await self.program(runner)
+        if program is not None:
+            try:
+                found = await by_ripgrep(program)
+            except OSError:
+                # Removed meanwhile, or made for another machine.
+                found = None
+            if found is not None:
+                return found
+        from beyond_agent.tools.search_root import in_thread  # noqa: PLC0415 - the first request need not wait for it
+
+        return await in_thread(by_python)
 
 
 async def run_ripgrep(runner: CommandRunner, argv: Sequence[str], cwd: str, output: Callable[[bytes], object]) -> Ended:
