@@ -295,11 +295,46 @@ def test_stdio_pauses_the_run_and_goes_on_when_it_is_read(tmp_path: Path) -> Non
     asyncio.run(go())
 
 
+def test_whoever_asks_and_does_not_read_is_asked_to_wait(tmp_path: Path) -> None:
+    """Commands are not taken for ever while their answers wait; behind the reading all are answered."""
+
+    async def go() -> None:
+        async with serving(tmp_path) as served:
+            talk = await served.talk(shared=True, backlog=10_000)
+            outbox = talk.connection.outbox
+            talk.stop_reading()
+            talk.connection.send(Ack(command="prompt"))
+            await holds(lambda: not outbox.bytes)
+            for number in range(200):
+                talk.say("get_state", id=number)
+            await holds(lambda: outbox.bytes > 20_000)
+            await asyncio.sleep(0.05)
+            assert outbox.bytes < 22_000
+            talk.read_again()
+            assert (await talk.response("get_state", 199))["success"]
+
+    asyncio.run(go())
+
+
+def test_a_session_that_others_are_bound_to_keeps_what_waits(tmp_path: Path) -> None:
+    """One of two clients moves on: nothing is dropped, and a steer is still there for the other."""
+
+    async def go() -> None:
+        async with serving(tmp_path) as served:
+            leaves, stays = await served.talk(shared=True), await served.talk(shared=True)
+            await stays.ask("steer", message="later")
+            dropped = (await leaves.ask("new_session"))["data"]["dropped"]
+            assert dropped == {"steers": 0, "follow_ups": 0, "approvals": 0}
+            assert (await stays.ask("get_state"))["data"]["steer_queue"] == ["later"]
+
+    asyncio.run(go())
+
+
 def test_all_sessions_share_the_room_for_what_is_held(tmp_path: Path) -> None:
     """The one that was silent longest gives way; a session that is left holds nothing."""
     del tmp_path
     room = SharedRoom(1000)
-    quiet, busy = Numbered(reserve=room.reserve), Numbered(reserve=room.reserve)
+    quiet, busy = Numbered(replay_bytes=1000, reserve=room.reserve), Numbered(replay_bytes=1000, reserve=room.reserve)
     for session in (quiet, busy):
         for _ in range(4):
             session.send(lambda _: b"x" * 100)

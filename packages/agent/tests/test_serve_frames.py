@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ENDED = AgentEnd(steps=1, outcome="error", error_code="http_status", undelivered=Undelivered())
 
+MIB = 1024 * 1024
+
 
 def read(text: bytes, cuts: list[int], at_most: int) -> list[bytes | None]:
     """The lines of a text that comes in pieces; None for one that is too long."""
@@ -115,7 +117,7 @@ def test_half_a_character_does_not_break_a_frame(tmp_path: Path) -> None:
     """A name that is no Unicode becomes one, in responses and in events."""
     spill = Spills(str(tmp_path))
     assert "\ufffd" in line_of(Response(command="x", success=True, data={"path": "a\udce4"}), spill).decode()
-    frames = Numbered()
+    frames = Numbered(replay_bytes=MIB)
     Narrator(frames, spill).tell(ToolStart(id="c", name="read", input={"path": "a\udce4"}))
     held = frames.after(0)
     assert held is not None
@@ -219,7 +221,7 @@ def test_an_end_with_a_last_line_drops_the_rest() -> None:
 
 
 def told(*happened: AgentEvent, spill: Spills) -> list[dict[str, Any]]:
-    frames, check = Numbered(), Checked()
+    frames, check = Numbered(replay_bytes=MIB), Checked()
     narrator = Narrator(frames, spill)
     narrator.prompt_id = 7
     for event in happened:
@@ -255,7 +257,7 @@ def test_rounds_have_a_beginning_and_an_end(
 
 def test_only_a_models_attempts_count_as_waiting(tmp_path: Path) -> None:
     """A person's command beside the run does not end the wait; the next event of the run does."""
-    narrator = Narrator(Numbered(), Spills(str(tmp_path)))
+    narrator = Narrator(Numbered(replay_bytes=MIB), Spills(str(tmp_path)))
     narrator.tell(msgspec.structs.replace(round_of(1), phase="connect"))
     narrator.tell(ToolStart(id="bash_1", name="bash", input={}))
     narrator.tell(ToolProgress(id="bash_1", name="bash", snapshot="x"))

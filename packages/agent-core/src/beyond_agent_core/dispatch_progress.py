@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 PROGRESS_S: Final = 0.1
 """Seconds between two snapshots of a call (agent-core contract, agent configuration)."""
-valid = clean_text
-"""The same by the name under which the agent's shell imports it."""
 
 
 class Progress:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,10 +18,10 @@ from beyond_agent_core.testing import ModelServer, assert_fit, turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SLEEP = turn.tool_call("bash", command="echo begun; sleep 30")
 NOISY = """
 import os, sys, warnings
@@ -229,14 +230,32 @@ def test_no_key_is_in_a_child_a_frame_or_a_session(tmp_path: Path) -> None:
         with stdio(tmp_path, model) as (program, talk):
             talk.ask("bash", command="env")
             assert talk.ask("prompt", message="go")["success"]
-            own = [frame for frame in talk.frames if frame.get("event", {}).get("id") == "bash_1"]
-            assert KEY not in str(own)
-            assert PROVIDER_KEY not in str(own)
+            path = Path(talk.ask("get_state")["data"]["session_file"])
             talk.end_input()
-            talk.rest()
-            assert KEY not in program.said()
-        assert all(PROVIDER_KEY.encode() not in asked.body for asked in model.requests)
+            frames = talk.rest()
+            assert program.ended() == 0
+            said = program.said()
+        bodies = b"".join(asked.body for asked in model.requests)
+        written = path.read_text()
+        assert "XDG_CONFIG_HOME" in written
+        for key in (KEY, PROVIDER_KEY):
+            assert key not in str(frames) + said + written
+            assert key.encode() not in bodies
         assert all(PROVIDER_KEY not in str(asked.headers) for asked in model.requests)
+
+
+def test_an_image_for_a_model_that_does_not_see_is_told_in_its_place(tmp_path: Path) -> None:
+    """The prompt is answered, the request has words for the image; the session keeps it for one that sees."""
+    image = {"media_type": "image/png", "data": PNG}
+    with ModelServer([turn.text("what image?"), turn.text("seen")]) as model, stdio(tmp_path, model) as (_, talk):
+        assert talk.ask("set_model", id=1, model="nobody-knows-it")["success"]
+        assert talk.ask("prompt", id=2, message="look", images=[image])["success"]
+        assert talk.ask("set_model", id=3, model="claude-opus-4-8")["success"]
+        assert talk.ask("prompt", id=4, message="and you?")["success"]
+    blind, sees = (request.body.decode() for request in model.requests)
+    omitted = "(image omitted: model does not support images)"
+    assert (omitted in blind, PNG in blind) == (True, False)
+    assert (omitted in sees, PNG in sees) == (False, True)
 
 
 def test_no_session_writes_no_file(tmp_path: Path) -> None:

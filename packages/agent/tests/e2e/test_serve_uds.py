@@ -140,7 +140,7 @@ def test_the_bridge_is_killed_in_the_middle_of_a_tool(folder: Path) -> None:
 
 
 def test_two_clients_see_all_and_one_that_reads_nothing_slows_nobody(folder: Path) -> None:
-    """Both have the same frames; a third that never reads is ended, and the run is not held up."""
+    """Both have the same frames, and a third that attaches and never reads does not hold up the run."""
     with (
         ModelServer([turn.text("z" * 200_000), turn.text("ok")]) as model,
         listening(folder, model) as (_, path),

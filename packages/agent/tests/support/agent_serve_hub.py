@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from agent_serve_client import WAIT_S, Talk
 
 from beyond_agent.harness import Harness
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from beyond_agent.serve.hub import Store
+    from beyond_wire.types import ModelRequest
 
 KEY = "bai_v1_0123456789abcdef"
 
@@ -100,3 +102,19 @@ async def serving(
         for talk in served.talks:
             await talk.vanish()
         served.hub.close()
+
+
+def said(request: ModelRequest) -> str:
+    """All that a request says, as JSON."""
+    return msgspec.json.encode(request.messages).decode()
+
+
+async def state(talk: Talk) -> dict[str, Any]:
+    """What `get_state` answers."""
+    return (await talk.ask("get_state"))["data"]
+
+
+async def texts(talk: Talk) -> list[str]:
+    """The texts of the messages of the context."""
+    messages = (await talk.ask("get_messages"))["data"]["messages"]
+    return ["".join(block.get("text", "") for block in message["content"]) for message in messages]

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 
 class Store(Protocol):
-    """Where sessions are kept: `sessions.store.SessionStore`, or one of `sessions.memory`. Methods may block."""
+    """What a hub asks of where sessions are kept: a seam (agent contract, seams), so no class of `sessions` is named.
 
-    def create(
-        self, cwd: str, model: str, title: str | None = None, parent: str | None = None, session_id: str | None = None
-    ) -> StoredSession:
+    `sessions.store.SessionStore` and those of `sessions.memory` have it. Methods may block, and raise SessionError.
+    """
+
+    def create(self, cwd: str, model: str, *, parent: str | None = None) -> StoredSession:
         """Make a session."""
         ...
 
@@ -36,9 +37,7 @@ class Store(Protocol):
         """Open the session with a path, an id, or the beginning of one."""
         ...
 
-    def open_or_create(
-        self, session_id: str, cwd: str, model: str, title: str | None = None, *, takeover: bool = False
-    ) -> StoredSession:
+    def open_or_create(self, session_id: str, cwd: str, model: str, title: str | None = None) -> StoredSession:
         """Open the session with exactly this id, or make it."""
         ...
 
@@ -48,19 +47,16 @@ class Store(Protocol):
 
     def fork(
         self,
-        source: StoredSession | str,
+        source: StoredSession,
         *,
         target_id: str | None = None,
         before: bool = False,
         upto: int | None = None,
-        cwd: str | None = None,
     ) -> StoredSession:
         """Copy a session up to an entry, and open the copy."""
         ...
 
-    def list_sessions(
-        self, *, cwd: str | None = None, query: str | None = None, limit: int | None = None, offset: int = 0
-    ) -> Page:
+    def list_sessions(self, *, query: str | None = None, limit: int | None = None, offset: int = 0) -> Page:
         """List sessions, newest first."""
         ...
 

@@ -1,4 +1,8 @@
-"""Images that come with a prompt: known by their bytes and made to fit, or refused before anything is sent."""
+"""Images that come with a prompt: known by their bytes and made to fit, or refused before anything is sent.
+
+Whether the model sees them is not asked here, for another one may answer the next turn: the session keeps them, and one
+that does not see is told so in their place (wire contract, history).
+"""
 
 from __future__ import annotations
 

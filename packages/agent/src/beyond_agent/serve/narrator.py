@@ -88,12 +88,12 @@ class Narrator:
     def _line(self, raw: bytes, seq: int) -> bytes:
         if len(raw) + _ROOM < MAX_LINE_OUT:
             return b'{"type":"event","event":%b,"seq":%d}\n' % (raw[:-1], seq)
-        return line_of(EventFrame(event=msgspec.Raw(raw[:-1]), seq=seq), self._spill)
+        return self.line(EventFrame(event=msgspec.Raw(raw[:-1]), seq=seq))
 
     def _begin(self, retry: TurnRetry) -> None:
         self._round = retry.attempt
         self._frames.send(
-            lambda seq: line_of(
+            lambda seq: self.line(
                 AutoRetryStart(
                     id=self.prompt_id,
                     attempt=retry.attempt,
@@ -101,8 +101,7 @@ class Narrator:
                     delay_ms=retry.delay_ms,
                     error=retry.message,
                     seq=seq,
-                ),
-                self._spill,
+                )
             )
         )
 
@@ -112,7 +111,7 @@ class Narrator:
         attempt, self._round = self._round, 0
         error = None if success else self._error or "run cancelled"
         self._frames.send(
-            lambda seq: line_of(AutoRetryEnd(success=success, attempt=attempt, final_error=error, seq=seq), self._spill)
+            lambda seq: self.line(AutoRetryEnd(success=success, attempt=attempt, final_error=error, seq=seq))
         )
 
 

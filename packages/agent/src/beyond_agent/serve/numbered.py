@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-REPLAY_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of frames that a session holds by default (agent contract, serve: transports)."""
 ALL_BYTES: Final = 256 * 1024 * 1024
 """Bytes that all sessions of a process hold together (agent contract, serve: transports)."""
 
@@ -28,11 +26,12 @@ class Held(NamedTuple):
 
 
 class Numbered:
-    """The frames of a session. `reserve` is told how many bytes are held more or less, and may ask to `drop`."""
+    """The frames of a session, of which `replay_bytes` are held.
 
-    def __init__(
-        self, *, replay_bytes: int = REPLAY_BYTES, reserve: Callable[[Numbered, int], None] | None = None
-    ) -> None:
+    `reserve` is told how many bytes are held more or less, and may ask to `drop`.
+    """
+
+    def __init__(self, *, replay_bytes: int, reserve: Callable[[Numbered, int], None] | None = None) -> None:
         self._most = replay_bytes
         self._reserve = reserve
         self._held: deque[Held] = deque()

@@ -12,10 +12,11 @@ from beyond_agent.serve.answers import BashDone
 from beyond_agent.serve.faults import CommandFault
 from beyond_agent.tools.bash import BashTool
 from beyond_agent_core.clip import SNAPSHOT_BYTES
-from beyond_agent_core.dispatch_progress import PROGRESS_S, Progress, valid
+from beyond_agent_core.dispatch_progress import PROGRESS_S, Progress
 from beyond_agent_core.errors import ExecutionFailed
 from beyond_agent_core.events import ToolEnd, ToolStart
 from beyond_agent_core.tools import ToolContext, ToolOutput
+from beyond_wire.surrogates import clean_text
 from beyond_wire.types import ToolUseBlock
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Shell:
             output = ToolOutput(text=str(error), is_error=True)
         self._running = None
         progress.end()
-        text, details = valid(output.text), output.details or {}
+        text, details = clean_text(output.text), output.details or {}
         self._emit(ToolEnd(id=block.id, name=block.name, result=text, is_error=output.is_error, details=output.details))
         if isinstance(fault, ExecutionFailed):
             raise CommandFault("io", str(fault))
