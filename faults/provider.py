@@ -73,7 +73,10 @@ class Line:
         await self.reader.readexactly(int(found[1]) if found else 0)
 
     async def send(self, data: bytes) -> None:
-        """Send bytes once there is room."""
+        """Send bytes once there is room. Raises OSError where the gateway has closed the connection."""
+        if self._writer.transport.is_closing():
+            # uvloop's transport says so by a RuntimeError, once it is closed and not only closing.
+            raise ConnectionResetError
         self._writer.write(data)
         await self._writer.drain()
 
