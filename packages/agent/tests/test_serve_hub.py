@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from agent_serve_client import without_stream
 from agent_serve_hub import Parts, holds, serving
 
 from beyond_agent.sessions.memory import MemoryStore
+from beyond_agent.sessions.store import SessionStore
 from beyond_agent_core.testing import turn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from beyond_agent.sessions.stored import StoredSession
     from beyond_wire.types import ModelRequest, Turn
 
 SLEEP = turn.tool_call("bash", command="echo begun; sleep 30")
@@ -38,6 +42,58 @@ def test_a_session_is_loaded_once_for_all_who_ask_at_once(tmp_path: Path) -> Non
             assert one.connection.live is two.connection.live
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("command", ["switch_session", "clone"])
+def test_a_session_that_is_opened_for_a_client_that_leaves_is_not_lost(tmp_path: Path, command: str) -> None:
+    """It is there for whoever asks next, though that client left before the disk answered, and goes when idle."""
+
+    async def go() -> None:
+        store = SlowStore(tmp_path / "sessions")
+        async with serving(tmp_path, [turn.text("a")], parts=Parts(store=store), session_idle_timeout=0.05) as served:
+            leaving, staying = await served.talk(shared=True), await served.talk(shared=True)
+            await leaving.ask("prompt", message="hi")
+            stored = store.create(str(served.work), "claude-test")
+            stored.session.user("old")
+            await stored.checkpoint("prompt")
+            stored.close()
+            store.begun.clear()
+            store.go.clear()
+            leaving.say(command, **({"session_id": stored.id} if command == "switch_session" else {}))
+            await asyncio.to_thread(store.begun.wait, 10)
+            await leaving.vanish()
+            store.go.set()
+            await holds(lambda: store.opened is not None and served.hub.is_live(store.opened))
+            await holds(lambda: not served.hub.is_live(str(store.opened)))
+            assert (await staying.ask("attach", session_id=store.opened))["success"]
+
+    asyncio.run(go())
+
+
+class SlowStore(SessionStore):
+    """A store whose disk waits for `go`."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.go.set()
+        self.opened: str | None = None
+
+    def _wait(self) -> None:
+        self.begun.set()
+        assert self.go.wait(10)
+
+    def open(self, reference: str, *, takeover: bool = False) -> StoredSession:
+        self._wait()
+        stored = super().open(reference, takeover=takeover)
+        self.opened = stored.id
+        return stored
+
+    def fork(self, source: StoredSession | str, **how: Any) -> StoredSession:
+        self._wait()
+        stored = super().fork(source, **how)
+        self.opened = stored.id
+        return stored
 
 
 def test_an_idle_session_is_unloaded_and_its_lease_released(tmp_path: Path) -> None:
@@ -177,6 +233,10 @@ def test_a_drain_begins_nothing_more_waits_and_then_cancels(tmp_path: Path) -> N
             return SLEEP if "ever" in said else SHORT if "ToolResultBlock" not in said else turn.text("made it")
 
         async with serving(tmp_path, [turn.from_request(answer)] * 3) as served:
+            stored = served.store.create(str(served.work), "claude-test")
+            stored.session.user("old")
+            await stored.checkpoint("prompt")
+            stored.close()
             short, long = await served.talk(shared=True), await served.talk(shared=True)
             await long.ask("new_session")
             for talk, message in ((short, "quick"), (long, "for ever")):
@@ -187,6 +247,7 @@ def test_a_drain_begins_nothing_more_waits_and_then_cancels(tmp_path: Path) -> N
             await asyncio.sleep(0)
             assert (await short.ask("prompt", id=2, message="more"))["error_code"] == "busy"
             assert (await short.ask("new_session"))["error_code"] == "busy"
+            assert (await short.ask("attach", session_id=stored.id))["error_code"] == "busy"
             assert (await short.response("prompt", 1))["data"]["outcome"] == "done"
             assert not draining.done()
             await draining

@@ -29,7 +29,6 @@ async def list_sessions(connection: Connection, command: commands.ListSessions) 
 async def new_session(connection: Connection, command: commands.NewSession) -> SessionChosen:
     """Begin another session, in the directory of this one and with its model."""
     hub, old = connection.hub, connection.live
-    _must_serve(hub)
     live = await hub.made(
         lambda: hub.store.create(old.stored.cwd, old.chosen.model, parent=command.parent_session), old.chosen
     )
@@ -38,7 +37,6 @@ async def new_session(connection: Connection, command: commands.NewSession) -> S
 
 async def switch_session(connection: Connection, command: commands.SwitchSession) -> SessionChosen:
     """Be bound to another session."""
-    _must_serve(connection.hub)
     return moved(connection, await connection.hub.load(command.session_id, takeover=command.takeover))
 
 
@@ -110,14 +108,8 @@ async def _copied(
     connection: Connection, *, upto: int | None = None, target_id: str | None = None, before: bool = False
 ) -> SessionChosen:
     hub, old = connection.hub, connection.live
-    _must_serve(hub)
     live = await hub.made(lambda: hub.store.fork(old.stored, target_id=target_id, before=before, upto=upto), old.chosen)
     return moved(connection, live)
-
-
-def _must_serve(hub: Hub) -> None:
-    if hub.stopping:
-        raise CommandFault("busy", "the server is stopping: no session is opened")
 
 
 def _listed(hub: Hub, each: Listed) -> ListedSession:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
-from beyond_agent.serve.faults import LOG
+from beyond_agent.serve.faults import LOG, CommandFault
 from beyond_agent.serve.live import LiveSession
 from beyond_agent.serve.numbered import SharedRoom
 from beyond_agent.sessions.errors import SessionError
 from beyond_agent.sessions.lease import RENEW_S
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from beyond_agent.harness import Chosen, Harness
     from beyond_agent.sessions.listing import Listed, Page
@@ -76,7 +76,8 @@ class Store(Protocol):
 class Hub:
     """Loads sessions of `store` for `harness`. `first` is the session that the settings chose, for new connections.
 
-    `pause` waits for a reader that must not lose a frame. All methods that load raise SessionError.
+    `pause` waits for a reader that must not lose a frame. All methods that load raise SessionError, and go on where
+    whoever asked is cancelled: a session that was opened for nobody would keep its lease, even from this process.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Hub:
         self._room = SharedRoom()
         self._lives: dict[str, LiveSession] = {}
         self._loading = asyncio.Lock()
+        self._loads: set[asyncio.Task[LiveSession]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._first = self._adopted(first, chosen or harness.choice_for(first))
 
@@ -112,6 +114,37 @@ class Hub:
 
     async def first(self) -> LiveSession:
         """Return the session for a new connection, loaded again where it was idle."""
+        return await self._to_its_end(self._load_first())
+
+    async def load(self, reference: str, *, takeover: bool = False) -> LiveSession:
+        """Return the session with an id, or the beginning of one; `takeover` ends another process's writing.
+
+        Raises CommandFault where the server is stopping; so does `made`.
+        """
+        self._must_serve()
+        return await self._to_its_end(self._load(reference, takeover=takeover))
+
+    async def made(self, make: Callable[[], StoredSession], chosen: Chosen) -> LiveSession:
+        """Return the session that `make`, which may block, makes."""
+        self._must_serve()
+        return await self._to_its_end(self._make(make, chosen))
+
+    def _must_serve(self) -> None:
+        if self.stopping:
+            raise CommandFault("busy", "the server is stopping: no session is opened")
+
+    async def _to_its_end(self, load: Coroutine[Any, Any, LiveSession]) -> LiveSession:
+        task = asyncio.get_running_loop().create_task(load)
+        self._loads.add(task)
+        task.add_done_callback(self._loaded)
+        return await asyncio.shield(task)
+
+    def _loaded(self, task: asyncio.Task[LiveSession]) -> None:
+        self._loads.discard(task)
+        if not task.cancelled() and task.exception() is None:
+            self.rest(task.result())
+
+    async def _load_first(self) -> LiveSession:
         async with self._loading:
             live = self._first
             if live.id in self._lives:
@@ -123,8 +156,7 @@ class Hub:
                 self._first = self._adopted(again, live.chosen)
             return self._first
 
-    async def load(self, reference: str, *, takeover: bool = False) -> LiveSession:
-        """Return the session with an id, or the beginning of one; `takeover` ends another process's writing."""
+    async def _load(self, reference: str, *, takeover: bool) -> LiveSession:
         async with self._loading:
             live = self._lives.get(reference) or await self._found(reference)
             if live is not None and not (live.stored.superseded and takeover):
@@ -134,8 +166,7 @@ class Hub:
             stored = await asyncio.to_thread(self.store.open, reference, takeover=takeover)
             return self._adopted(stored, self.harness.choice_for(stored))
 
-    async def made(self, make: Callable[[], StoredSession], chosen: Chosen) -> LiveSession:
-        """Return the session that `make`, which may block, makes."""
+    async def _make(self, make: Callable[[], StoredSession], chosen: Chosen) -> LiveSession:
         async with self._loading:
             return self._adopted(await asyncio.to_thread(make), chosen)
 
@@ -221,6 +252,8 @@ class Hub:
     async def drain(self, grace_s: float) -> None:
         """Begin nothing more, let runs end for so many seconds, then cancel them, and store all."""
         self.stopping = True
+        if self._loads:
+            await asyncio.wait(self._loads)
         if grace_s:
             await self._settled(grace_s)
         for live in self._lives.values():
