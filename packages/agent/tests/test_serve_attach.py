@@ -270,6 +270,7 @@ def test_stdio_pauses_the_run_and_goes_on_when_it_is_read(tmp_path: Path) -> Non
             served.room = talk.connection.outbox.room
             talk.stop_reading()
             talk.say("prompt", message="hi")
+            await holds(lambda: talk.connection.outbox.full)
             seen = -1
             live = await served.hub.first()
             while live.frames.last_seq != seen:
