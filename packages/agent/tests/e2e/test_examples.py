@@ -37,7 +37,7 @@ def test_a_client_of_twenty_lines_over_ssh(tmp_path: Path) -> None:
             assert '"message":"no"' in failed.stderr
         finally:
             server.terminate()
-            server.communicate(timeout=20)
+            server.communicate(timeout=60)
 
 
 def _client(folder: Path, sshd: Sshd, task: str) -> subprocess.CompletedProcess[str]:
@@ -59,7 +59,7 @@ def _client(folder: Path, sshd: Sshd, task: str) -> subprocess.CompletedProcess[
 
 
 def _until_there(path: Path) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -62,7 +62,7 @@ class Terminal:
 
     def answers(self) -> list[str]:
         """Return what the process was told, when it has ended."""
-        out, _ = self._process.communicate(timeout=10)
+        out, _ = self._process.communicate(timeout=60)
         assert self._process.returncode == 0
         return out.splitlines()
 

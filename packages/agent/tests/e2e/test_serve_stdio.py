@@ -129,7 +129,7 @@ def test_a_signal_ends_also_what_nobody_reads(tmp_path: Path, *, twice: bool) ->
         program.stdin.write(b'{"type":"prompt","message":"go"}\n')
         program.stdin.flush()
         (path,) = _appears(tmp_path)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while b"assistant" not in path.read_bytes() and time.monotonic() < until:
             time.sleep(0.02)
         program.process.send_signal(signal.SIGTERM)
@@ -165,14 +165,14 @@ def test_a_run_that_waits_for_its_reader_is_stored_at_a_signal(tmp_path: Path) -
 
 
 def _holds(fact: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not fact():
         assert time.monotonic() < until
         time.sleep(0.01)
 
 
 def _appears(folder: Path) -> list[Path]:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         found = list((folder / "state").rglob("*.jsonl"))
         if found:

@@ -42,7 +42,7 @@ def test_fifty_processes_that_trust_at_once_lose_nothing(tmp_path: Path) -> None
         each.mkdir()
     running = [user.start("trust", str(each)) for each in directories]
     for each, process in zip(directories, running, strict=True):
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, out.decode(), err) == (0, f"trusted: {each}\n", b"")
     state = user.home / ".local" / "state" / "beyond-ai"
     content = msgspec.json.decode((state / "trust.json").read_bytes())

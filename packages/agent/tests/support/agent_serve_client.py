@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from beyond_agent.serve.live import LiveSession
 
 Frame = dict[str, Any]
-WAIT_S = 20.0
+WAIT_S = 60.0
 WHOLE = 2
 """Frames of a kind that are checked against the whole schema, which is slow; others against their own part."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEY = "bai_v1_e2e_key_0123456789"
 PROVIDER_KEY = "sk-provider-0123456789abcdef"
 COMMAND = (sys.executable, "-m", "beyond_agent")
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class Program:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Trust: TypeAlias = Literal["trusted", "untrusted", "unknown"]
 VERSION: Final = 1
-LOCK_S: Final = 10.0
-"""Seconds that the lock is waited for; it is held for the time of one small write."""
+LOCK_S: Final = 60.0
+"""Seconds that the lock is waited for; each of the others holds it for one small write, a second on a busy disk."""
 
 
 class TrustFile(msgspec.Struct, forbid_unknown_fields=True):
