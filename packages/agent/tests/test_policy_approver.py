@@ -140,6 +140,19 @@ def test_what_a_tool_itself_says_it_reads_or_writes_is_looked_at_too() -> None:
     assert isinstance(approver(deny_path=("/real",)).decide("write", {"path": "a"}), Denied)
 
 
+@pytest.mark.parametrize("name", ["find", "grep", "ls"])
+@pytest.mark.parametrize(
+    ("written", "real"), [("it's", "it\u2019s"), ("a\u00a0b", "a\u00a0b"), ("caf\u00e9", "cafe\u0301")]
+)
+def test_a_denied_folder_is_denied_by_each_spelling_that_a_search_finds_it_by(
+    name: str, written: str, real: str
+) -> None:
+    """A search takes a folder with an odd space, a curly apostrophe or a decomposed accent for what was written."""
+    given_input = {"pattern": "x", "path": written}
+    assert isinstance(approver(deny_path=(real,)).decide(name, given_input), Denied)
+    assert approver(deny_path=("other",)).decide(name, given_input) == Allowed()
+
+
 def test_a_path_that_cannot_be_resolved_is_denied() -> None:
     """A loop of symlinks is no way around; what the tool itself will refuse is left to it."""
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAMING: Final = {"bash": "cwd", "find": "path", "grep": "path", "ls": "path", "sync": "path"}
 """The argument by which a tool without a target names a path; left out, it is the current directory."""
+SEARCHING: Final = frozenset({"find", "grep", "ls"})
+"""Those of them that look for a path that is not there by its other spellings."""
 
 
 class Denied(NamedTuple):
@@ -54,11 +56,12 @@ class Rules(NamedTuple):
 class Approver:
     """Decides on calls, and remembers what was allowed for the session.
 
-    `tools` are those that the model has; `resolve` makes the canonical path of a path in an argument and raises
-    InvalidInput where it names none. Raises UsageError for a gate or a tool that there is not.
+    `tools` are those that the model has; `resolve` makes the canonical paths that a path in an argument may mean, as it
+    is written first, and raises InvalidInput where it names none. Raises UsageError for a gate or a tool that there is
+    not.
     """
 
-    def __init__(self, rules: Rules, tools: Iterable[Tool], resolve: Callable[[str], str]) -> None:
+    def __init__(self, rules: Rules, tools: Iterable[Tool], resolve: Callable[[str], Sequence[str]]) -> None:
         self._tools = {each.name: each for each in tools}
         self._rules = rules
         self._commands = [(text, text.casefold()) for text in rules.commands]
@@ -145,7 +148,8 @@ class Approver:
         """Return the canonical paths that a call names, once as written and once as the tool will find it."""
         argument = NAMING.get(name, "path")
         written = given.get(argument, "." if name in NAMING else None)
-        paths = [self._resolve(written)] if isinstance(written, str) else []
+        spelled = self._resolve(written) if isinstance(written, str) else ()
+        paths = list(spelled if name in SEARCHING else spelled[:1])
         tool = self._tools.get(name)
         if tool is not None:
             targets = (target_of(tool, "write_target", given), target_of(tool, "read_target", given))

@@ -75,7 +75,7 @@ def approver_for(
 
     Raises UsageError for a tool that there is not: a typo must not leave a gate open.
     """
-    from beyond_agent.tools.paths import resolve  # noqa: PLC0415 - the first request need not wait for it
+    from beyond_agent.tools.paths import spellings  # noqa: PLC0415 - the first request need not wait for it
 
     denied = None
     if options.deny_path:
@@ -83,4 +83,4 @@ def approver_for(
 
         denied = DeniedPaths(options.deny_path, home=home, cwd=cwd, canonical=canonical)
     rules = Rules(options.deny_tool, options.deny_bash_pattern, denied, options.approve)
-    return Approver(rules, tools, lambda path: canonical(resolve(path, cwd)))
+    return Approver(rules, tools, lambda path: [canonical(each) for each in spellings(path, cwd)])

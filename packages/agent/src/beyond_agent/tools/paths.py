@@ -28,11 +28,23 @@ def existing(path: str, place: Workplace) -> tuple[str, FileInfo]:
     Names made elsewhere may hold what a model writes otherwise, so that a missing one is tried with the spaces as
     given, decomposed accents, and the curly apostrophe. Raises InvalidInput where none is there, OSError as `info`.
     """
-    for candidate in _spellings(path, place.cwd):
+    for candidate in spellings(path, place.cwd):
         found = _found(candidate, place.files)
         if found is not None:
             return candidate, found
     raise InvalidInput(f"no such file: {path}")
+
+
+def spellings(path: str, cwd: str) -> list[str]:
+    """Return the absolute paths that may be meant, `resolve`'s first. Raises InvalidInput as that does."""
+    plain = resolve(path, cwd)
+    spellings = [plain, _absolute(path, cwd)]
+    if not plain.isascii() or "'" in plain:
+        import unicodedata  # noqa: PLC0415 - only odd paths need it
+
+        curly = plain.replace("'", "\u2019")
+        spellings += [unicodedata.normalize("NFD", plain), curly, unicodedata.normalize("NFD", curly)]
+    return list(dict.fromkeys(spellings))
 
 
 def reason(error: OSError) -> str:
@@ -59,17 +71,6 @@ def _absolute(path: str, cwd: str) -> str:
     path = os.path.join(cwd, path)  # noqa: PTH118 - as above
     # `a/..` is not here where `a` is a symlink, so only what means nothing anywhere is taken out.
     return path if ".." in path.split("/") else os.path.normpath(path)
-
-
-def _spellings(path: str, cwd: str) -> list[str]:
-    plain = resolve(path, cwd)
-    spellings = [plain, _absolute(path, cwd)]
-    if not plain.isascii() or "'" in plain:
-        import unicodedata  # noqa: PLC0415 - only odd paths need it
-
-        curly = plain.replace("'", "\u2019")
-        spellings += [unicodedata.normalize("NFD", plain), curly, unicodedata.normalize("NFD", curly)]
-    return list(dict.fromkeys(spellings))
 
 
 def _found(path: str, files: FileSystem) -> FileInfo | None:
