@@ -134,10 +134,10 @@ class Harness:
         """Return ids of models that something is known of: a hint, for a gateway may have others."""
         return sorted({*(name for name in ROWS if not name.endswith(".")), *self.options.models, self.options.model})
 
-    def gate(self, site: Site, ask: Asker) -> Gate:
-        """Return what lets the calls of one session through; it remembers answers for that session."""
+    def gate(self, site: Site, ask: Asker, more: Iterable[Tool] = ()) -> Gate:
+        """Return what lets the calls of one session through, also those of `more` tools; it remembers its answers."""
         canonical = self._files.canonical
-        approver = approver_for(self.options, site.tools, home=self._home, cwd=site.cwd, canonical=canonical)
+        approver = approver_for(self.options, (*site.tools, *more), home=self._home, cwd=site.cwd, canonical=canonical)
         return Gate(approver, ask)
 
     def agent(

@@ -339,6 +339,13 @@ def test_a_structured_answer_is_the_last_line_of_stdout(model: Model, mode: tupl
         assert "Counting." in done.err
 
 
+def test_an_answer_is_no_write_that_needs_approval(model: Model) -> None:
+    """With `--approve writes` and no terminal a structured answer comes all the same."""
+    model.says(_answer(n=1))
+    done = model.user.run("count", "--output-schema", SCHEMA, "--approve", "writes")
+    assert (done.status, done.out) == (0, '{"n":1}\n')
+
+
 def test_a_root_that_is_no_object_is_wrapped_and_unwrapped(model: Model) -> None:
     """A list is asked for inside an object, and printed as a list; the schema may be in a file."""
     (model.user.cwd / "list.json").write_text('{"type":"array","items":{"type":"string"}}')

@@ -93,13 +93,14 @@ def _agent(
     stored.change_thinking(chosen.thinking)
     ask = TerminalAsker(harness.options.approve_timeout_ms / 1000, aside=show.aside)
     show.session(stored.id, chosen.model, site.cwd)
+    more = () if answer is None else (answer,)
     return harness.agent(
         site,
         chosen,
-        harness.gate(site, ask),
+        harness.gate(site, ask, more),
         checkpoint=stored.checkpoint,
         cache_key=stored.id,
-        more=() if answer is None else (answer,),
+        more=more,
     )
 
 

@@ -32,6 +32,8 @@ class StructuredOutput:
     """The tool. `answered` says whether it has been called with a valid answer, which is `payload` then."""
 
     name = NAME
+    read_only = True
+    """To give the answer changes nothing that a person would be asked about."""
 
     def __init__(self, schema: dict[str, Any], description: str | None) -> None:
         self.description = f"{_DESCRIPTION} {description}" if description else _DESCRIPTION
