@@ -115,6 +115,28 @@ def test_a_flag_drives_out_its_rivals_of_weaker_layers(tmp_path: Path) -> None:
     assert (options.reasoning_effort, options.thinking) == ("low", None)
 
 
+def test_a_variable_drives_out_its_rivals_of_files(tmp_path: Path) -> None:
+    """A file's budget for thinking gives way to a variable's effort; a switch that is off drives out nothing."""
+    own = toml(tmp_path, "thinking = 8000\nfinal = true", "own.toml")
+    project = toml(tmp_path, "no_tools = true\njson = false", "project.toml")
+    options = settled({}, {"AI_AGENT_REASONING_EFFORT": "low", "AI_AGENT_TOOLS": "read"}, own, project)
+    assert (options.reasoning_effort, options.thinking) == ("low", None)
+    assert (options.tools, options.no_tools) == (("read",), False)
+    assert (options.final, options.json) == (True, False)
+
+
+def test_one_layer_that_excludes_itself_is_refused(tmp_path: Path) -> None:
+    """Two sessions in the variables, or two outputs in a file, are named and not chosen from, unless a flag does."""
+    two = {"AI_AGENT_CONTINUE": "1", "AI_AGENT_SESSION": "sess_1"}
+    with pytest.raises(UsageError, match=r"^AI_AGENT_SESSION and AI_AGENT_CONTINUE exclude each other; keep one$"):
+        settled({}, two)
+    assert settled({"fork": "sess_2"}, two).session is None
+    file = toml(tmp_path, "json = true\nfinal = true")
+    with pytest.raises(UsageError) as raised:
+        settled({}, {}, file)
+    assert str(raised.value) == f"{file}: json and final exclude each other; keep one"
+
+
 def test_the_layers_are_flag_variable_project_own_built_in(tmp_path: Path) -> None:
     """Each stands above the next, key by key."""
     own = toml(tmp_path, "max_steps = 1\nmax_tokens = 1\nmodel = 'own'\nthinking = 1", "own.toml")

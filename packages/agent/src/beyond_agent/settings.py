@@ -33,25 +33,44 @@ def settle(command: str, given: dict[str, Any], environ: Mapping[str, str], file
     values: dict[str, Any] = {}
     models: dict[str, dict[str, Any]] = {}
     for file in files:
-        values |= _from_file(file, command, models)
-    for flag in FLAGS:
-        if flag.only in (None, command) and flag.environment in environ:
-            text = environ[flag.environment]
-            if text:
-                values[flag.field] = read_text(flag, text, flag.environment)
-    stated = _without_rivals(values, given) | given
+        values = _above(values, _without_rivals(_from_file(file, command, models), given), f"{file}: ")
+    values = _above(values, _without_rivals(_from_environment(environ, command), given), "")
+    stated = values | given
     options = replace(built_in(command), **stated, models=models, stated=frozenset(stated))
     if options.max_cost is not None and options.prices is None:
         raise UsageError("--max-cost: needs --prices IN,OUT, the prices of a million tokens")
     return options
 
 
-def _without_rivals(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of weaker layers without those that a flag on the command line excludes."""
+def _from_environment(environ: Mapping[str, str], command: str) -> dict[str, Any]:
+    had = (flag for flag in FLAGS if flag.only in (None, command))
+    return {
+        flag.field: read_text(flag, text, flag.environment) for flag in had if (text := environ.get(flag.environment))
+    }
+
+
+def _above(weaker: dict[str, Any], layer: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return the values of two layers. Raises UsageError where the stronger, from `source`, excludes itself."""
+    flags = {flag.name: flag for flag in FLAGS}
+    for group in EXCLUSIVE:
+        both = [flags[name] for name in group if _chooses(layer.get(flags[name].field))]
+        if len(both) > 1:
+            named = [flag.key if source else flag.environment for flag in both]
+            raise UsageError(f"{source}{' and '.join(named)} exclude each other; keep one")
+    return _without_rivals(weaker, layer) | layer
+
+
+def _without_rivals(values: dict[str, Any], stronger: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of weaker layers without those that a stronger one excludes."""
     fields = {flag.name: flag.field for flag in FLAGS}
-    groups = (group for group in EXCLUSIVE if any(fields[name] in given for name in group))
+    groups = (group for group in EXCLUSIVE if any(_chooses(stronger.get(fields[name])) for name in group))
     rivals = {fields[name] for group in groups for name in group}
     return {name: value for name, value in values.items() if name not in rivals}
+
+
+def _chooses(value: object) -> bool:
+    """Whether a value is one that others may exclude: a switch that is off is none."""
+    return value is not None and value is not False
 
 
 def _from_file(file: str, command: str, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
