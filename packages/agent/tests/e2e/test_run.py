@@ -271,6 +271,31 @@ def test_a_reader_who_leaves_cancels_the_run(model: Model, mode: tuple[str, ...]
     assert '"run_end"' in model.user.session_files[-1].read_text().splitlines()[-1]
 
 
+@pytest.mark.parametrize("mode", [(), ("--plain",), ("--json",)], ids=["display", "plain", "json"])
+def test_a_terminal_that_is_closed_cancels_the_run(model: Model, mode: tuple[str, ...]) -> None:
+    """Its hang-up ends the run in order, although nothing can be shown any more; the session has its end."""
+    model.says(turn.calls(("bash", {"command": "touch begun; sleep 60"})))
+    mine, terminal = os.openpty()
+    env = {**model.user.env, "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        model.user.argv("run", "hi", *mode),
+        cwd=model.user.cwd,
+        env={name: value for name, value in env.items() if name != "NO_COLOR"},
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    ) as process:
+        os.close(terminal)
+        _until((model.user.cwd / "begun").exists)
+        os.close(mine)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 129
+    end = model.user.session_files[-1].read_text().splitlines()[-1]
+    assert '"run_end"' in end
+    assert '"cancelled"' in end
+
+
 def _until(fact: Callable[[], object]) -> None:
     end = time.monotonic() + 60
     while not fact():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EIO
 
 from beyond_agent.errors import AgentFault
 
@@ -42,7 +43,7 @@ class Output:
         self.write_bytes(text.encode("utf-8", "replace"))
 
     def write_bytes(self, data: bytes) -> None:
-        """Write bytes as they are. Raises as `write`."""
+        """Write bytes as they are. Raises as `write`; a terminal that was closed is read by nobody."""
         rest = memoryview(data)
         try:
             while rest:
@@ -53,6 +54,8 @@ class Output:
         except (BrokenPipeError, ConnectionResetError):
             raise OutputClosed from None
         except OSError as error:
+            if self._terminal and error.errno == EIO:
+                raise OutputClosed from None
             raise AgentFault("io", f"cannot write standard output: {error.strerror}") from None
 
     def _wait(self) -> None:

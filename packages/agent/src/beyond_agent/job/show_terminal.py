@@ -7,9 +7,10 @@ readable on light and dark. This is the only module that imports rich.
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import msgspec
 from rich.console import Console, Group
@@ -17,7 +18,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from beyond_agent.job.output import inert
+from beyond_agent.job.output import Messages, inert
 from beyond_agent.job.show_calls import Call, body_of, heading
 from beyond_agent_core.events import (
     AgentEnd,
@@ -43,6 +44,26 @@ if TYPE_CHECKING:
 REFRESH_HZ: Final = 10
 
 
+class _Drawn(Messages):
+    """Stderr as the file of a console: a terminal that was closed meanwhile must not end a run in disorder."""
+
+    encoding = sys.stderr.encoding
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def write(self, text: str) -> None:
+        """Write what was drawn, whose controls are the console's own."""
+        self.write_bytes(text.encode(self.encoding, "replace"))
+
+    def flush(self) -> None:
+        """Do nothing: all is written at once."""
+
+    def isatty(self) -> bool:
+        """Say yes: this is shown on a terminal only."""
+        return True
+
+
 class TerminalShow:
     """`out` is stdout; `console` draws on stderr; `clock` gives monotonic seconds.
 
@@ -59,7 +80,7 @@ class TerminalShow:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._out = out
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or Console(file=cast("TextIO", _Drawn()), highlight=False)
         self._final = final
         self._payload_only = payload_only
         self._clock = clock

@@ -74,7 +74,7 @@ class Job:
         if self._answer is not None and status == DONE:
             status = await self._answered(self._answer)
         self._quietly(lambda: self._show.ended(self._ending()))
-        return DONE if self._closed else status
+        return DONE if self._closed and self._interrupts.number is None else status
 
     async def _answered(self, answer: StructuredOutput) -> int:
         """Remind the model of the answer that is missing; print the one that came."""
