@@ -194,6 +194,13 @@ def test_help_tells_every_flag_with_its_variable_and_default(command: str) -> No
     assert ("default 100)" in text) == (command == "run")
 
 
+@pytest.mark.parametrize("argv", [("-ac", "--session=x"), ("-tread", "--no-tools"), ("-c", "--fork", "x")])
+def test_short_flags_that_are_run_together_exclude_as_others_do(argv: tuple[str, ...]) -> None:
+    """`-ac` is `-a -c`, and `-tread` is `-t read`."""
+    with pytest.raises(UsageError, match="exclude each other"):
+        read("run", *argv)
+
+
 def test_every_setting_has_a_flag() -> None:
     """The table and the options are the same list."""
     fields = {each.name for each in msgspec.structs.fields(Options)} - {"stated", "models", "task"}

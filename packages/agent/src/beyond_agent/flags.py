@@ -214,9 +214,9 @@ def _help(flag: Flag, notes: list[str]) -> str:
 def given_on(argv: list[str], parser: Parser) -> dict[str, Any]:
     """Return the values of the flags on `argv`, wherever they stand, and the rest as `task`. Raises UsageError."""
     ahead, behind = _parted(argv)
-    _refuse_twice_chosen(ahead)
     # What stands behind `--` is never a flag, which argparse forgets where flags and tasks may stand in any order.
     raw = vars(parser.parse_intermixed_args(ahead))
+    _refuse_twice_chosen(raw)
     if behind and not parser.tasks:
         parser.error(f"unrecognized arguments: {' '.join(behind)}")
     values: dict[str, Any] = {}
@@ -261,10 +261,9 @@ def _parted(argv: list[str]) -> tuple[list[str], list[str]]:
     return argv[:at], argv[at + 1 :]
 
 
-def _refuse_twice_chosen(ahead: list[str]) -> None:
-    names = {flag.short: flag.name for flag in FLAGS if flag.short}
-    there = {names.get(word, word.partition("=")[0]) for word in ahead}
+def _refuse_twice_chosen(raw: dict[str, Any]) -> None:
+    fields = {flag.name: flag.field for flag in FLAGS}
     for group in EXCLUSIVE:
-        both = [name for name in group if name in there]
+        both = [name for name in group if fields[name] in raw]
         if len(both) > 1:
             raise UsageError(f"give one of {', '.join(group)}: {' and '.join(both)} exclude each other")
