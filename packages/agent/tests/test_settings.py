@@ -125,6 +125,15 @@ def test_a_variable_drives_out_its_rivals_of_files(tmp_path: Path) -> None:
     assert (options.final, options.json) == (True, False)
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000 + "]" * 5000], ids=["digits", "nesting"])
+def test_a_file_that_is_too_much_for_a_parser_is_one_line(tmp_path: Path, value: str) -> None:
+    """A number of thousands of digits, or nesting as deep, is refused with the file's name."""
+    file = toml(tmp_path, f"max_steps = {value}")
+    with pytest.raises(UsageError) as raised:
+        settled({}, {}, file)
+    assert str(raised.value).startswith(f"{file}: is no TOML: ")
+
+
 def test_one_layer_that_excludes_itself_is_refused(tmp_path: Path) -> None:
     """Two sessions in the variables, or two outputs in a file, are named and not chosen from, unless a flag does."""
     two = {"AI_AGENT_CONTINUE": "1", "AI_AGENT_SESSION": "sess_1"}

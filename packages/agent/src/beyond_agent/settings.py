@@ -85,7 +85,8 @@ def _from_file(file: str, command: str, models: dict[str, dict[str, Any]]) -> di
 
     try:
         table = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Besides its own errors and those of bytes: a number of thousands of digits, and lists that nest as deep.
         raise UsageError(f"{file}: is no TOML: {error}") from None
     known = {flag.key: flag for flag in FLAGS}
     values: dict[str, Any] = {}
