@@ -378,6 +378,14 @@ def test_a_root_that_is_no_object_is_wrapped_and_unwrapped(model: Model) -> None
     assert model.user.run("list", "--output-schema", "list.json").out == '["a"]\n'
 
 
+def test_a_schema_that_nests_too_deep_is_one_line_and_status_2(model: Model) -> None:
+    """Nothing is asked then."""
+    done = model.user.run("hi", "--output-schema", '{"a":' + "[" * 5000 + "]" * 5000 + "}")
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert done.err.startswith("beyond-ai-agent: --output-schema: ")
+    assert not model.server.requests
+
+
 def test_the_model_is_reminded_twice_of_the_answer_that_is_missing(model: Model) -> None:
     """Stopping without a call is answered by a reminder; after two the job fails and says what is missing."""
     model.says(turn.text("Three."), turn.text("Three!"), turn.text("I said three."))

@@ -76,7 +76,7 @@ def _schema(text: str, cwd: str) -> dict[str, Any]:
             raise UsageError(f"{source}: {error.strerror}; give a schema as JSON, or the path of one") from None
     try:
         schema = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{source}: is no JSON: {error}") from None
     if not isinstance(schema, dict):
         raise UsageError(f"{source}: must be a JSON object, as {{'type': 'object', …}}")
