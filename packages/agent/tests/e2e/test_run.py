@@ -81,6 +81,16 @@ def test_json_is_a_line_for_the_session_and_then_one_for_each_event(model: Model
                           "undelivered": {"steers": 0, "follow_ups": 0}, "seq": len(events)}  # fmt: skip
 
 
+def test_json_of_a_directory_whose_name_is_not_utf_8_is_whole(model: Model) -> None:
+    """What cannot be said in JSON is a question mark there."""
+    model.says(turn.text("hi"))
+    model.user.cwd = model.user.cwd / os.fsdecode(b"odd\xff")
+    model.user.cwd.mkdir()
+    done = model.user.run("hi", "--json")
+    assert (done.status, done.kinds[0], done.kinds[-1]) == (0, "session", "agent_end")
+    assert done.lines[0]["cwd"].endswith("/odd?")
+
+
 def test_a_void_attempt_is_told_behind_its_text(model: Model) -> None:
     """Text of an attempt that broke off stays on the stream, and stderr says that it counts for nothing."""
     model.says(turn.fail(after=3), turn.text("Whole."))

@@ -27,6 +27,8 @@ class JsonShow:
 
     def session(self, session_id: str, model: str, cwd: str) -> None:
         """Write the first line."""
+        # Arguments and names of directories may hold bytes that JSON cannot.
+        model, cwd = (each.encode("utf-8", "replace").decode() for each in (model, cwd))
         first = {"kind": "session", "id": session_id, "model": model, "cwd": cwd}
         self._out.write_bytes(msgspec.json.encode(first) + b"\n")
 
