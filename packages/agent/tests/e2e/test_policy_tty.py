@@ -123,6 +123,14 @@ def test_what_was_typed_before_the_question_is_no_answer() -> None:
         terminal.until("[no answer: denied]\r\n")
 
 
+def test_a_time_longer_than_any_clock_is_for_ever() -> None:
+    """The longest `--approve-timeout-ms` waits for the answer too."""
+    with asked(timeout=2**53 / 1000) as terminal:
+        terminal.until(QUESTION)
+        terminal.types("y\n")
+        assert terminal.answers() == ["('allow', 'once', None)"]
+
+
 def test_a_cancelled_question_ends_at_once() -> None:
     """The process does not wait for its time to be up, and nobody reads the terminal any more."""
     with asked(timeout=60, times=2, mode="cancel") as terminal:

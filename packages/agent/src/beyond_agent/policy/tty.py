@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TERMINAL: Final = "/dev/tty"
 MOST_BYTES: Final = 1024
 """Bytes of an answer; a longer one is none."""
+MOST_S: Final = 1e9
+"""Seconds that `select` can be told on any system: thirty years are for ever."""
 _CHOICES: Final = "allow? [y]es, [a]lways in this session, [N]o: "
 
 
@@ -44,7 +46,7 @@ class TerminalAsker:
         terminal: str = TERMINAL,
         aside: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._timeout_s = timeout_s
+        self._timeout_s = min(timeout_s, MOST_S)
         self._terminal = terminal
         self._aside = aside
 
