@@ -46,8 +46,16 @@ def here(environ: Mapping[str, str]) -> Places:
 
 
 def home_of(environ: Mapping[str, str]) -> str:
-    """Return the user's home."""
-    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - as above
+    """Return the user's home, an absolute path: `/` for a user whom the system does not know."""
+    given = environ.get("HOME", "")
+    if given.startswith("/"):
+        return given
+    import pwd  # noqa: PLC0415 - most environments say it
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir or "/"
+    except KeyError:
+        return "/"
 
 
 def harness_for(options: Options, environ: Mapping[str, str]) -> Harness:
