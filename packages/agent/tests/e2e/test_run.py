@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import termios
 import time
 from typing import TYPE_CHECKING
@@ -456,6 +457,32 @@ def test_an_unwritable_session_folder_is_named(model: Model) -> None:
     assert (done.status, done.err.count("\n")) == (1, 1)
     assert str(model.user.home / "file" / "below") in done.err
     assert "--no-session" in done.err
+
+
+def test_a_disk_that_is_full_when_the_model_changes_is_one_line(model: Model) -> None:
+    """A session that cannot take the first line of a job ends it with status 1."""
+    model.says(turn.text("hi"))
+    assert model.user.run("hi").status == 0
+    limit = model.user.session_files[-1].stat().st_size + 5
+    made = subprocess.run(
+        [sys.executable, "-c", _LIMITED, str(limit), *model.user.argv("run", "-c", "go on")],
+        cwd=model.user.cwd,
+        env={**model.user.env, "AI_AGENT_MODEL": "gpt-5", "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert (made.returncode, made.stderr.count(b"\n")) == (1, 1), made.stderr
+    assert made.stderr.startswith(b"beyond-ai-agent: cannot write ")
+
+
+_LIMITED = """
+import os, resource, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def test_an_unknown_model_works_with_one_notice(model: Model) -> None:

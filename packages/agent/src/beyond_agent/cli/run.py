@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from beyond_agent.cli.starting import about_the_model, opened
-from beyond_agent.errors import DONE
+from beyond_agent.errors import DONE, AgentFault
 from beyond_agent.flags import parser_for
 from beyond_agent.startup import harness_for, here, read_options
 
@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int:
 async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, answer: StructuredOutput | None) -> int:
     from beyond_agent.job.output import OutputClosed  # noqa: PLC0415 - as above
     from beyond_agent.job.work import Job  # noqa: PLC0415 - as above
+    from beyond_agent.sessions.errors import SessionError  # noqa: PLC0415 - as above
 
     _, stored = opened(harness, site)
     try:
@@ -71,6 +72,8 @@ async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, 
     except OutputClosed:
         # The reader was gone before the first line.
         return DONE
+    except SessionError as error:
+        raise AgentFault(error.code, str(error)) from None
     finally:
         stored.close()
         harness.close()
