@@ -48,11 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     command, rest = (words[0], words[1:]) if words else ("", [])
     if command in ("--version", "-V"):
-        print(f"beyond-ai-agent {__version__}")  # noqa: T201 - what was asked for
-        return 0
+        return _printed(f"beyond-ai-agent {__version__}\n")
     if command in ("--help", "-h", "help"):
-        print(_usage(), end="")  # noqa: T201 - as above
-        return 0
+        return _printed(_usage())
     if command not in COMMANDS:
         return _unknown(command)
     return _run(command, rest) if argv is not None else _run_alone(command, rest)
@@ -95,17 +93,29 @@ def _run(command: str, rest: list[str]) -> int:
     except KeyboardInterrupt:
         _complain("[cancelled]")
         return 130
-    except BrokenPipeError:
-        # Python would complain of it once more at its exit.
-        sys.stdout = None
-        return 0
     except OSError as error:
-        if error.errno != ENOSPC:
-            raise
-        sys.stdout = None
-        _complain("cannot write standard output: no space left on the device")
-        return 1
+        return _unwritten(error)
     return status
+
+
+def _printed(text: str) -> int:
+    try:
+        print(text, end="", flush=True)  # noqa: T201 - what was asked for
+    except OSError as error:
+        return _unwritten(error)
+    return 0
+
+
+def _unwritten(error: OSError) -> int:
+    """Return the status of a command whose stdout takes no more. Raises other errors again."""
+    if not isinstance(error, BrokenPipeError) and error.errno != ENOSPC:
+        raise error
+    # Python would complain of it once more at its exit.
+    sys.stdout = None
+    if isinstance(error, BrokenPipeError):
+        return 0
+    _complain("cannot write standard output: no space left on the device")
+    return 1
 
 
 def _unknown(command: str) -> int:
@@ -128,7 +138,11 @@ def _usage() -> str:
 
 def _complain(line: str) -> None:
     prefix = "" if line.startswith("[") else "beyond-ai-agent: "
-    print(prefix + line.replace("\n", " "), file=sys.stderr)  # noqa: T201 - stderr is for faults
+    try:
+        print(prefix + line.replace("\n", " "), file=sys.stderr, flush=True)  # noqa: T201 - stderr is for faults
+    except OSError:
+        # The status says it too; Python would complain at its exit.
+        sys.stderr = None
 
 
 if __name__ == "__main__":

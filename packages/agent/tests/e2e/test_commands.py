@@ -145,10 +145,19 @@ def test_a_reader_who_leaves_is_no_error(user: User) -> None:
     assert process.wait(20) == 0
 
 
-def test_a_full_disk_behind_standard_output_is_one_line(user: User) -> None:
+@pytest.mark.parametrize("command", ["schema", "--version", "--help"])
+def test_a_full_disk_behind_standard_output_is_one_line(user: User, command: str) -> None:
     """What cannot be written is an error, not a traceback."""
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-        argv = user.argv("schema")
+        argv = user.argv(command)
         made = subprocess.run(argv, env=user.env, stdout=full, stderr=subprocess.PIPE, check=False, timeout=30)
     assert made.returncode == 1
     assert made.stderr == b"beyond-ai-agent: cannot write standard output: no space left on the device\n"
+
+
+def test_the_status_stands_where_nothing_can_be_said(user: User) -> None:
+    """A usage error is status 2 also behind a standard error that is full."""
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        for words in (("run", "--bogus"), ("bogus",)):
+            made = subprocess.run(user.argv(*words), env=user.env, stderr=full, check=False, timeout=30)
+            assert made.returncode == 2
