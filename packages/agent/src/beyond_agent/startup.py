@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from beyond_agent import places as places_of
+from beyond_agent.errors import AgentFault
 from beyond_agent.flags import given_on
 from beyond_agent.prompt.load import is_trusted
 from beyond_agent.prompt.trust import TrustStore
@@ -41,8 +42,12 @@ def settled(command: str, given: dict[str, Any], environ: Mapping[str, str], pla
 
 
 def here(environ: Mapping[str, str]) -> Places:
-    """Return the places of the user of this process in its directory."""
-    return places_of.find(environ, home_of(environ), os.getcwd())  # noqa: PTH109 - paths are text here
+    """Return the places of the user of this process in its directory. Raises AgentFault where that is gone."""
+    try:
+        cwd = os.getcwd()  # noqa: PTH109 - paths are text here
+    except OSError as error:
+        raise AgentFault("io", f"the current directory cannot be used: {error.strerror}; cd to one that is") from None
+    return places_of.find(environ, home_of(environ), cwd)
 
 
 def home_of(environ: Mapping[str, str]) -> str:

@@ -161,3 +161,15 @@ def test_the_status_stands_where_nothing_can_be_said(user: User) -> None:
         for words in (("run", "--bogus"), ("bogus",)):
             made = subprocess.run(user.argv(*words), env=user.env, stderr=full, check=False, timeout=30)
             assert made.returncode == 2
+
+
+@pytest.mark.parametrize("command", ["run", "serve", "sessions", "trust"])
+def test_a_directory_that_was_removed_is_one_line(user: User, command: str) -> None:
+    """A shell may stand in one, and so what it starts."""
+    gone = 'rmdir "$PWD" && exec "$@"'
+    argv = ["sh", "-c", gone, "sh", *user.argv(command)]
+    made = subprocess.run(
+        argv, cwd=user.cwd, env=user.env, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30
+    )
+    assert (made.returncode, made.stderr.count(b"\n")) == (1, 1), made.stderr
+    assert made.stderr.startswith(b"beyond-ai-agent: the current directory cannot be used: ")
