@@ -127,6 +127,8 @@ def _is_json(line: bytes) -> bool:
         b"",
         b'{"type":"message"}',
         b'{"type":"message","id":"zz","parent_id":null,"timestamp":""}',
+        b'{"type":"message","id":"123456789","parent_id":null,"timestamp":""}',
+        b'{"type":"message","id":"-0000001","parent_id":null,"timestamp":""}',
         b'{"type":"leaf","id":"0000dddd","parent_id":null,"timestamp":"","target_id":"0000eeee"}',
         b'{"a":' * 3000,
     ],
@@ -142,6 +144,7 @@ def test_garbage_in_the_middle(tmp_path: Path, bad: bytes) -> None:
     assert texts(again) == ["one", "two", "three", "four"]
     assert again.skipped.count == (1 if bad else 0)
     assert (f"byte {len(b''.join(text[:3]))}" in str(again.skipped)) == bool(bad)
+    assert store_in(tmp_path).list_sessions().total == 1
     again.close()
 
 

@@ -17,6 +17,8 @@ NONE: Final = -1
 MOVING: Final = ("message", "compaction", "branch_summary")
 """Kinds that become the tip. A compaction does too: the turn behind it may never come, and it was paid for."""
 
+_MOST: Final = 0xFFFFFFFF
+
 
 class BadEntry(ValueError):  # noqa: N818 - it says what is wrong
     """A line that cannot be a part of the tree; the text says why."""
@@ -141,6 +143,7 @@ def _number(entry_id: str) -> int:
         number = int(entry_id, 16)
     except ValueError:
         raise BadEntry(f"{entry_id!r} is no id") from None
-    if f"{number:08x}" != entry_id:
+    # Eight digits are what a row keeps of it; a sign or a ninth digit would be read as a number too.
+    if f"{number:08x}" != entry_id or not 0 <= number <= _MOST:
         raise BadEntry(f"{entry_id!r} is no id")
     return number
