@@ -173,6 +173,14 @@ def test_a_damaged_lease_holds_while_it_is_fresh(tmp_path: Path, text: bytes) ->
     store.open(session_id).close()
 
 
+@pytest.mark.parametrize("heartbeat", ["", "yesterday", "2026-01-02T03:04:05", "2026-01-02"])
+def test_a_lease_whose_time_cannot_be_compared_holds_nothing(tmp_path: Path, heartbeat: str) -> None:
+    """A time that is none, or has no zone, keeps nobody out."""
+    store, session_id, path = leased(tmp_path)
+    path.write_bytes(holder(heartbeat=heartbeat))
+    store.open(session_id).close()
+
+
 def test_a_session_that_was_moved_away_meanwhile(tmp_path: Path) -> None:
     """Who opened a file that is then deleted gets no lease on it, and leaves none."""
     store, session_id, path = leased(tmp_path)

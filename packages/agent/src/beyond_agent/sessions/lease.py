@@ -130,7 +130,8 @@ def alive(holder: Holder, now: datetime) -> bool:
             return False
     try:
         return (now - datetime.fromisoformat(holder.heartbeat)).total_seconds() < STALE_S
-    except ValueError:
+    except (ValueError, TypeError):
+        # What is no time, or does not say in which zone, was not written by a writer.
         return False
 
 
