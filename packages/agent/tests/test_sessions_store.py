@@ -352,6 +352,19 @@ def test_delete_and_restore(tmp_path: Path) -> None:
     stored.close()
 
 
+def test_deleting_a_file_that_is_kept_elsewhere(tmp_path: Path) -> None:
+    """A path that leads to no session of the store is not found, and its file stays; that of one is an id."""
+    store = store_in(tmp_path / "a", root=tmp_path)
+    theirs = tmp_path / "notes.txt"
+    theirs.write_text("precious")
+    session_id = spoken(store)
+    with pytest.raises(NotFound, match="no session"):
+        store.delete(str(theirs))
+    assert theirs.read_text() == "precious"
+    assert names(tmp_path) == ["a", "notes.txt"]
+    assert store.delete(store.find(session_id)) == session_id
+
+
 def test_deleting_what_is_not_there(tmp_path: Path) -> None:
     """An unknown id is not found, in the folder and in the trash."""
     store = store_in(tmp_path)

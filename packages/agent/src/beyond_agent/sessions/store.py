@@ -122,10 +122,11 @@ class SessionStore(Finder):
     def delete(self, session_id: str) -> str:
         """Move a session to the trash beside it; return its id. One that is there already stays there.
 
-        Raises NotFound, Ambiguous, and SessionLocked where somebody writes it.
+        Raises NotFound, also for the path of a file that is kept elsewhere; Ambiguous, and SessionLocked where somebody
+        writes it.
         """
         try:
-            path = self.find(session_id)
+            path = self._kept(session_id)
         except NotFound:
             if self.exactly(session_id, trash=True) is None:
                 raise
@@ -154,6 +155,12 @@ class SessionStore(Finder):
         return session_id
 
     # -- the parts of it
+
+    def _kept(self, reference: str) -> str:
+        path = self.find(reference)
+        if path not in self.paths():
+            raise NotFound(f"no session {reference!r} is kept here: list them with `beyond-ai-agent sessions --all`")
+        return path
 
     def _make(self, header: Header, lines: Iterable[bytes] = ()) -> str:
         make_folder(self.folder)
