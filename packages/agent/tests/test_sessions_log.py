@@ -253,6 +253,13 @@ def test_unknown_fields_of_a_header_are_ignored(tmp_path: Path) -> None:
     stored.close()
 
 
+@pytest.mark.parametrize("path", ["/nowhere/a\0.jsonl", "/nowhere/\ud800.jsonl"])
+def test_a_path_that_no_file_can_have_is_not_found(tmp_path: Path, path: str) -> None:
+    """A NUL or half a character in a path is no fault of the program."""
+    with pytest.raises(NotFound, match="no session at"):
+        store_in(tmp_path).open(path)
+
+
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     """A FIFO, a directory and a missing path are refused at once, each by its name."""
     os.mkfifo(tmp_path / "pipe.jsonl")

@@ -70,6 +70,8 @@ def open_file(path: str, flags: int) -> int:
         fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise NotFound(f"no session at {path}: name another, or list them with `beyond-ai-agent sessions`") from None
+    except ValueError:
+        raise NotFound(f"no session at {path!r}, which no file can be called: name another") from None
     except IsADirectoryError:
         raise SessionCorrupt(path, "it is a directory") from None
     except OSError as error:
