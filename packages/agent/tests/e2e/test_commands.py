@@ -127,11 +127,13 @@ def test_trust_is_given_listed_and_taken_back(user: User) -> None:
     assert f"untrusted  {user.cwd}\n" in user.do("trust", "--list").out
 
 
-def test_attach_without_a_server_is_one_line_and_status_1(user: User) -> None:
-    """It says that nobody is there, and how to start somebody."""
-    done = user.do("attach", "nobody.sock")
+@pytest.mark.parametrize(("path", "why"), [("nobody.sock", "No such file"), ("n" * 150, "too long")])
+def test_attach_without_a_server_is_one_line_and_status_1(user: User, path: str, why: str) -> None:
+    """It says that nobody is there, why, and how to start somebody."""
+    done = user.do("attach", path)
     assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
-    assert "no server at nobody.sock" in done.err
+    assert f"no server at {path}: " in done.err
+    assert why in done.err
 
 
 def test_a_reader_who_leaves_is_no_error(user: User) -> None:

@@ -25,7 +25,7 @@ async def attach(path: str, *, stdin: int, stdout: int) -> int:
     try:
         reader, writer = await asyncio.open_unix_connection(path)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise AgentFault("io", f"no server at {path}: {why}; start one by `serve --listen-uds {path}`") from None
 
     async def send(data: bytes) -> None:
