@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from beyond_agent.serve.lines import TooLong, lines
 from beyond_agent.serve.narrator import Narrator
 from beyond_agent.serve.numbered import Held, Numbered
 from beyond_agent.serve.outbox import Outbox
+from beyond_agent.serve.pipes import Pipe
 from beyond_agent_core.events import AgentEnd, Failed, ToolEnd, ToolProgress, ToolStart, TurnEnd, TurnRetry, Undelivered
 
 if TYPE_CHECKING:
@@ -267,3 +269,31 @@ def test_only_a_models_attempts_count_as_waiting(tmp_path: Path) -> None:
     assert not narrator.retrying
     narrator.tell(msgspec.structs.replace(round_of(1), phase="overflow"))
     assert not narrator.retrying
+
+
+def test_pipes_that_somebody_has_made_non_blocking_are_waited_for() -> None:
+    """Nothing to read yet is no end of input, and a full pipe is no reader who has left."""
+
+    async def go() -> None:
+        data = bytes(range(256)) * 4096
+        reading, writing = os.pipe()
+        try:
+            for descriptor in (reading, writing):
+                os.set_blocking(descriptor, False)
+            source, sink = Pipe(reading, "source"), Pipe(writing, "sink")
+            first = asyncio.ensure_future(source.read(1))
+            await asyncio.sleep(0.05)
+            assert not first.done()
+            sent = asyncio.ensure_future(sink.write(data))
+            got = await first
+            await asyncio.sleep(0.05)
+            assert not sent.done()
+            while len(got) < len(data):
+                got += await source.read(65_536)
+            await sent
+            assert got == data
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+    asyncio.run(asyncio.wait_for(go(), 20))

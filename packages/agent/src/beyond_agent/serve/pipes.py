@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
@@ -28,17 +29,33 @@ class Pipe:
 
     async def read(self, most: int) -> bytes:
         """Return up to `most` bytes as soon as some are there; none at the end. Raises OSError."""
-        return await self._done(lambda: os.read(self.descriptor, most))
+        return await self._done(lambda: self._read(most))
 
     async def write(self, data: bytes) -> None:
         """Return when all of it is written. Raises OSError where nobody reads any more."""
         await self._done(lambda: self._write(data))
 
+    def _read(self, most: int) -> bytes:
+        while True:
+            try:
+                return os.read(self.descriptor, most)
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+
     def _write(self, data: bytes) -> bytes:
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(self.descriptor, rest) :]
+            try:
+                rest = rest[os.write(self.descriptor, rest) :]
+            except BlockingIOError:
+                self._wait(select.POLLOUT)
         return b""
+
+    def _wait(self, for_what: int) -> None:
+        """Return when more can be read or written: somebody else who has it open has made it non-blocking."""
+        poll = select.poll()
+        poll.register(self.descriptor, for_what)
+        poll.poll()
 
     async def _done(self, call: Callable[[], bytes]) -> bytes:
         answer: asyncio.Future[bytes] = self._loop.create_future()
