@@ -331,6 +331,26 @@ def test_a_session_that_others_are_bound_to_keeps_what_waits(tmp_path: Path) -> 
     asyncio.run(go())
 
 
+def test_attaching_elsewhere_and_back_keeps_what_waits(tmp_path: Path) -> None:
+    """What was queued in a session is still there for a client that has looked at another one meanwhile."""
+
+    async def go() -> None:
+        async with serving(tmp_path, [turn.text("said")]) as served:
+            talk = await served.talk(shared=True)
+            first = talk.frames[0]["session_id"]
+            await talk.ask("prompt", message="hi")
+            other = (await talk.ask("new_session"))["data"]["session_id"]
+            await talk.ask("attach", session_id=first)
+            await talk.ask("steer", message="now")
+            await talk.ask("follow_up", message="later")
+            await talk.ask("attach", session_id=other)
+            await talk.ask("attach", session_id=first)
+            state = (await talk.ask("get_state"))["data"]
+            assert (state["steer_queue"], state["follow_up_queue"]) == (["now"], ["later"])
+
+    asyncio.run(go())
+
+
 def test_all_sessions_share_the_room_for_what_is_held(tmp_path: Path) -> None:
     """The one that was silent longest gives way; a session that is left holds nothing."""
     del tmp_path

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from beyond_agent.serve.answers import Attached, CatchupData
 from beyond_agent.serve.frames import Catchup
-from beyond_agent.serve.handlers_sessions import moved
 from beyond_agent.serve.pages import newest
 
 if TYPE_CHECKING:
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
 async def attach(connection: Connection, command: commands.Attach) -> Attached:
     """Be bound to a session, and get its numbered frames."""
     if command.session_id is not None and command.session_id != connection.live.id:
-        moved(connection, await connection.hub.load(command.session_id, takeover=command.takeover))
+        # What waits in the session that is left stays there: only those commands drop it whose answers say so.
+        connection.move(await connection.hub.load(command.session_id, takeover=command.takeover))
     elif command.takeover and connection.live.stored.superseded:
-        moved(connection, await connection.hub.load(connection.live.id, takeover=True))
+        connection.move(await connection.hub.load(connection.live.id, takeover=True))
     live = connection.live
     missed = _missed(live, command)
     if missed is None:
