@@ -89,6 +89,19 @@ def test_a_takeover_ends_the_first_writer(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_what_was_taken_over_and_closed_says_so_to_its_readers(tmp_path: Path) -> None:
+    """A reader of it is told of the takeover, and of nothing that is wrong with the disk."""
+    store, session_id, _ = leased(tmp_path)
+    first = store.open(session_id)
+    second = store.open(session_id, takeover=True)
+    assert not first.renew()
+    assert [node.preview for node in first.tree()[0] if node.role] == ["hello"]
+    first.close()
+    with pytest.raises(SessionSuperseded, match="open it again"):
+        first.tree()
+    second.close()
+
+
 def test_renewing_never_undoes_a_takeover(tmp_path: Path) -> None:
     """An owner that renews late writes nowhere, and learns that he has lost the session."""
     store, session_id, path = leased(tmp_path)

@@ -75,8 +75,10 @@ class FileLog:
         return end + short - len(line)
 
     def read(self, place: tuple[int, int]) -> bytes:
-        """Return so many bytes from a byte on."""
+        """Return so many bytes from a byte on. Raises SessionSuperseded where it was closed for another writer."""
         start, size = place
+        if self.superseded and self.fd < 0:
+            raise SessionSuperseded(self.path)
         try:
             return os.pread(self.fd, size, start)
         except OSError as error:
