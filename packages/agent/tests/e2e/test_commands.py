@@ -106,6 +106,17 @@ def test_sessions_are_listed_newest_first(tmp_path: Path) -> None:
         assert [each["title"] for each in listed] == ["Named", "second job", "first job"]
 
 
+def test_sessions_are_listed_in_any_locale(tmp_path: Path) -> None:
+    """Titles in any script are printed as UTF-8, also where the locale has no word for them."""
+    with ModelServer([turn.text("yes")]) as model:
+        user = User(tmp_path, model.url)
+        assert user.run("h\u00e9llo \u2026").status == 0
+        for flag in ((), ("--json",)):
+            done = user.do("sessions", *flag, PYTHONIOENCODING="ascii")
+            assert (done.status, done.err) == (0, "")
+            assert "h\u00e9llo \u2026" in done.out
+
+
 def test_sessions_are_listed_where_the_settings_keep_them(tmp_path: Path) -> None:
     """A session_dir of a file or a variable holds for the list as for the run."""
     with ModelServer([turn.text("ok")]) as server:

@@ -34,10 +34,10 @@ def main(argv: list[str]) -> int:
     except SessionError as error:
         raise AgentFault(error.code, str(error)) from None
     if told.json:
-        sys.stdout.write(msgspec.json.encode(page.sessions).decode() + "\n")
+        _write(msgspec.json.encode(page.sessions))
         return 0
     for each in page.sessions:
-        sys.stdout.write(_line(each, with_cwd=told.all) + "\n")
+        _write(_line(each, with_cwd=told.all).encode())
     if not page.sessions:
         where = "" if told.all else "; --all lists those of other directories"
         sys.stderr.write(f"no sessions{where}\n")
@@ -48,6 +48,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="those of every directory")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--session-dir", metavar="PATH", help="where they are kept (AI_AGENT_SESSION_DIR)")
+
+
+def _write(line: bytes) -> None:
+    """Print UTF-8 whatever the locale says: titles are in any script."""
+    sys.stdout.buffer.write(line + b"\n")
 
 
 def _line(each: Listed, *, with_cwd: bool) -> str:
