@@ -11,24 +11,28 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from beyond_agent_core.agent import Agent
 from beyond_agent_core.client import HttpTransport
 from beyond_agent_core.errors import ConfigError
 from beyond_agent_core.events import AgentEnd, AgentEvent, TurnRetry
 from beyond_agent_core.hooks import Hooks
+from beyond_agent_core.limits import Limits
 from beyond_agent_core.session import Session
 from beyond_agent_core.testing.model_server import ModelServer
 from beyond_agent_core.testing.model_server_script import BrokenStream, error_status
 from beyond_agent_core.testing.turns import says
 from beyond_agent_core.transport import TransportFailed
 from beyond_wire.errors import EncodeError
-from beyond_wire.types import ModelRequest, TextDelta, user
+from beyond_wire.types import ModelRequest, TextDelta, TokenUsage, user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from beyond_agent_core.errors import RunFault
+    from beyond_agent_core.run import RunResult
+    from beyond_agent_core.testing.model_server_script import Then
 
 pytestmark = pytest.mark.e2e
 KEY = "k3y-0f-no-known-shape"
@@ -223,6 +227,24 @@ def test_an_agent_over_http() -> None:
     with ModelServer([BrokenStream(turn=says("there"), after=3, then="cut"), says("there")]) as server:
         asyncio.run(run(server))
         assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("then", ["cut", "error"])
+def test_what_a_broken_answer_cost_counts_for_budgets(then: Then) -> None:
+    """Anthropic tells its input first, so a limit of tokens ends a run whose answers all break behind that."""
+
+    async def run(server: ModelServer) -> RunResult:
+        async with HttpTransport(server.url, key) as transport:
+            limits = Limits(max_tokens_total=1_500)
+            agent = Agent(transport, model="claude-opus-4-8", retry_base_delay_ms=1, limits=limits)
+            return await asyncio.wait_for(agent.run(Session(), "go"), 10)
+
+    dear = replace(says("there"), usage=TokenUsage(input_tokens=1_000))
+    with ModelServer([BrokenStream(turn=dear, after=3, then=then)] * 3) as server:
+        result = asyncio.run(run(server))
+        assert (result.outcome, len(server.requests)) == ("limit", 2)
+    assert result.limit is not None
+    assert result.limit.used >= 2_000
 
 
 @pytest.mark.parametrize("model", ["claude-opus-4-8", "gpt-5", "some/other"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from beyond_agent_core.errors import RunFault
     from beyond_agent_core.testing.transport_trial import TransportFactory
-    from beyond_wire.types import DialectName, ModelRequest, StreamDecoder, StreamEvent
+    from beyond_wire.types import DialectName, ModelRequest, StreamDecoder, StreamEvent, TokenUsage
 
 pytestmark = pytest.mark.e2e
 Failure: TypeAlias = TransportFailed | ProviderError
@@ -256,6 +256,10 @@ def test_a_double_that_hears_keep_alives(monkeypatch: pytest.MonkeyPatch) -> Non
         def __init__(self, name: DialectName) -> None:
             self._real: StreamDecoder = DIALECTS[name].decoder()
             self.finish = self._real.finish
+
+        @property
+        def usage(self) -> TokenUsage:
+            return self._real.usage
 
         def feed(self, chunk: bytes) -> list[StreamEvent]:
             heard: list[StreamEvent] = [TextDelta(index=0, text="")] if b": keep-alive" in chunk else []

@@ -23,7 +23,7 @@ from beyond_agent_core.hooks import LOG, Hooks, call_quietly
 from beyond_agent_core.transport import TransportFailed
 from beyond_wire.caps import caps_for
 from beyond_wire.errors import ProviderError, WireError
-from beyond_wire.types import MessageStop
+from beyond_wire.types import MessageStop, TokenUsage, usage_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -110,7 +110,7 @@ class HttpTransport:
         """Yield the events of the answer as they come. Closing the iterator closes the connection.
 
         One attempt is made, always for a streamed answer. Raises `TransportFailed`, `EncodeError` for a request that
-        cannot be sent, or the `WireError` of what came.
+        cannot be sent, or the `WireError` of what came; of an answer that breaks the usage known so far comes first.
         """
         caps = self._caps(request.model)
         if self._dialect is not None:
@@ -132,14 +132,20 @@ class HttpTransport:
                 fault = await _fault(connection, status, fields, key)
                 raise TransportFailed(fault)
             decoder, done = dialect.decoder(), False
-            while not done:
-                piece = await connection.piece()
-                events, wrong = _decoded(decoder, piece, key)
-                for event in events:
-                    yield event
-                if wrong is not None:
-                    raise wrong
-                done = piece is None or (bool(events) and isinstance(events[-1], MessageStop))
+            try:
+                while not done:
+                    piece = await connection.piece()
+                    events, wrong = _decoded(decoder, piece, key)
+                    for event in events:
+                        yield event
+                    if wrong is not None:
+                        raise wrong
+                    done = piece is None or (bool(events) and isinstance(events[-1], MessageStop))
+            except (TransportFailed, WireError):
+                # What a part of an answer cost counts for budgets, as far as the provider has told it.
+                if decoder.usage != TokenUsage():
+                    yield usage_event(decoder.usage)
+                raise
             await connection.settle()
         finally:
             self._pool.give_back(connection)
