@@ -214,3 +214,11 @@ def test_whatever_a_model_sends_is_mended_once_or_refused(arguments: dict[str, A
     assert arguments == before
     if got is not None:
         assert of.check(got) == (got, ())
+
+
+@pytest.mark.parametrize("bound", [5, 2.5])
+def test_a_number_beyond_all_floats_is_a_multiple_or_not(bound: float) -> None:
+    """JSON has no largest integer, and a model may write any."""
+    of = checker(n={"type": "integer", "multipleOf": bound})
+    assert of.check({"n": 10**400}).input == {"n": 10**400}
+    assert faults(of, n=10**400 + 1).startswith(f"n: expected a multiple of {bound}, got 1000")

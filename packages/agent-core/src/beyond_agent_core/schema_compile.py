@@ -37,7 +37,7 @@ _SIZES: Final[dict[str, tuple[tuple[type, ...], Callable[[Any, Any], bool], str]
     "maximum": ((int, float), lambda value, bound: value <= bound, "at most {}"),
     "exclusiveMinimum": ((int, float), lambda value, bound: value > bound, "more than {}"),
     "exclusiveMaximum": ((int, float), lambda value, bound: value < bound, "less than {}"),
-    "multipleOf": ((int, float), lambda value, bound: (value / bound).is_integer(), "a multiple of {}"),
+    "multipleOf": ((int, float), lambda value, bound: _divides(bound, value), "a multiple of {}"),
     "minLength": ((str,), lambda value, bound: len(value) >= bound, "at least {} characters"),
     "maxLength": ((str,), lambda value, bound: len(value) <= bound, "at most {} characters"),
     "minItems": ((list,), lambda value, bound: len(value) >= bound, "at least {} items"),
@@ -247,6 +247,15 @@ def _names(rule: Check) -> Check:
         return value
 
     return check
+
+
+def _divides(bound: float, value: float) -> bool:
+    try:
+        return (value / bound).is_integer()
+    except OverflowError:
+        # A whole number beyond what a float holds.
+        above, below = bound.as_integer_ratio()
+        return int(value) * below % above == 0
 
 
 def _distinct(values: list[Any]) -> bool:
