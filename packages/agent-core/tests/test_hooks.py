@@ -72,6 +72,20 @@ def test_a_gate_that_fails_is_shut() -> None:
     assert not ran
 
 
+def test_a_gate_whose_own_wait_is_cancelled_is_shut() -> None:
+    """The run is not cancelled by it: the call is blocked, and the model is asked again."""
+
+    async def gate(_name: str, _given: dict[str, Any], _session: Session) -> str | None:
+        answer = asyncio.get_running_loop().create_future()
+        answer.cancel()
+        return await answer
+
+    result, _, blocks, _ = play(Hooks(before_tool_call=gate))
+    assert result.outcome == "done"
+    assert blocks[0].content == "tool call blocked: before_tool_call failed: CancelledError"
+    assert not ran
+
+
 def test_a_result_may_be_replaced() -> None:
     """Its text, error mark and images; details and the wish to end stay the tool's."""
     image = ImageSource(media_type="image/png", data="AA==")

@@ -6,6 +6,7 @@ tool, in its time; then the hook that may replace what it gave.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,6 @@ from beyond_agent_core.tools import ToolContext, ToolOutput, target_of
 from beyond_wire.surrogates import clean_text
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from beyond_agent_core.events import AgentEvent
@@ -88,6 +88,12 @@ class Call:
             reason = await hook.call(hooks.before_tool_call, self.block.name, self._checked.input, session)
         except Exception as error:  # noqa: BLE001 - a gate that fails is shut
             reason = f"before_tool_call failed: {type(error).__name__}: {error}"
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # What the hook waited for was cancelled, and not the run.
+            reason = "before_tool_call failed: CancelledError"
         return True if reason is None else self._refuse(f"tool call blocked: {reason}")
 
     @property
