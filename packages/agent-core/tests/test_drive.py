@@ -139,6 +139,22 @@ def test_what_a_failed_attempt_cost_counts() -> None:
     assert (result.outcome, result.limit.used) == ("limit", 900)
 
 
+def test_a_transport_that_cancels_itself_is_a_fault_of_its_own() -> None:
+    """The run ends in order and says so, and is not taken for cancelled."""
+
+    class Leaving:
+        async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
+            assert request.model == "m"
+            yield MessageStart()
+            raise asyncio.CancelledError
+
+    events = list[AgentEvent]()
+    run = Agent(Leaving(), model="m").run(Session(), "go", on_event=events.append)
+    result = asyncio.run(asyncio.wait_for(run, 10))
+    assert_grammar(events)
+    assert result.fault == RunFault(code="internal", message="RuntimeError: the model call was cancelled from within")
+
+
 # -- cancels
 
 

@@ -148,6 +148,8 @@ class Driver:
                 await asyncio.wait([work])
             except asyncio.CancelledError:
                 self._cancel()
+        if work.cancelled():
+            raise RuntimeError(f"{type(effect).__name__} was cancelled from within")
         return work.result()
 
     def _cancel(self) -> None:
@@ -192,6 +194,8 @@ class Driver:
 
     async def _call(self, effect: ask.CallModel) -> Turn | ask.CallFailed | ask.Interrupted:
         task = await self._unless_interrupted(self._model.ask(effect))
+        if task is not None and task.cancelled() and not self._interrupt.done():
+            raise RuntimeError("the model call was cancelled from within")
         answer = None if task is None or task.cancelled() else task.result()
         if answer is None:
             return ask.Interrupted(self._interrupt.result())
