@@ -40,9 +40,12 @@ def test_it_comes_back_from_json_as_it_was() -> None:
         (b'{"messages": [{"role": "user", "content": [{"type": "nonsense"}]}]}', "$.messages[0].content[0].type"),
         (b'{"steps": "x"}', "$.steps"),
         (b"{", "truncated"),
+        (b'{"messages": [{"role": "user", "content": [{"type": "text", "text": "\xff"}]}]}', "invalid start byte"),
+        ('{"messages": "\udcff"}', "surrogates not allowed"),
+        (b'{"later": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "recursion"),
     ],
 )
-def test_what_cannot_be_loaded_is_named_by_its_path(text: bytes, path: str) -> None:
+def test_what_cannot_be_loaded_is_named_by_its_path(text: bytes | str, path: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(SessionInvalid, match="session: ") as told:
         Session.decode(text)

@@ -189,7 +189,8 @@ class Session:
         try:
             # Not a decoder made once: to make one takes a millisecond of start-up, which most processes need not spend.
             session._stored = msgspec.json.decode(text, type=_Stored)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
+            # Of msgspec's own faults, and of text that is not UTF-8.
             raise SessionInvalid(f"session: {error}") from None
         return session
 
