@@ -257,6 +257,44 @@ def test_a_tool_that_returns_something_else_is_told_so() -> None:
     ]
 
 
+def test_a_target_that_is_no_text_is_taken_as_text() -> None:
+    """Two calls that name a list write one path, and run."""
+
+    @tool(write_target=lambda given: [given["path"]])  # pyright: ignore[reportArgumentType] - what is tested
+    def write(path: str) -> str:
+        """Write a file."""
+        return path
+
+    _, done = play([write], ("write", {"path": "a"}), ("write", {"path": "a"}))
+    assert texts(done) == ["a", "a"]
+
+
+def test_an_after_hook_that_returns_no_text_changes_nothing() -> None:
+    """The result is the tool's."""
+
+    def after(_name: str, _given: dict[str, Any], _output: ToolOutput) -> ToolOutput:
+        return ToolOutput(text=None)  # pyright: ignore[reportArgumentType] - what is tested
+
+    _, done = play([read], ("read", {"path": "a"}), hooks=Hooks(after_tool_call=after))
+    assert texts(done) == ["a None"]
+
+
+def test_what_was_announced_has_its_end_where_dispatch_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault is raised behind the ends."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    async def scenario() -> list[tuple[str, str]]:
+        turn = Turn([read])
+        monkeypatch.setattr(ToolRegistry, "check", broken)
+        with pytest.raises(RuntimeError, match="broken"):
+            await turn.run(("read", {"path": "a"}), ("read", {"path": "b"}))
+        return turn.told()
+
+    assert asyncio.run(scenario()) == [("ToolStart", "c0"), ("ToolStart", "c1"), ("ToolEnd", "c0"), ("ToolEnd", "c1")]
+
+
 def test_a_tool_cannot_change_the_call_in_the_transcript() -> None:
     """What it gets is its own."""
 

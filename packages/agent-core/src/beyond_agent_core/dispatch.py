@@ -70,10 +70,13 @@ class Dispatcher:
             tool = self._tools.get(block.name) if self._offered is None or self._offered(block.name) else None
             calls.append(Call(block, tool, self._emit, self._bounds))
             self._emit(ToolStart(id=block.id, name=block.name, input=block.input))
-        if not interrupt.done():
-            await self._work(calls, effect.bad_args, interrupt)
-        for call in calls:
-            call.end(ToolOutput(text=BROKEN_OFF, is_error=True))
+        try:
+            if not interrupt.done():
+                await self._work(calls, effect.bad_args, interrupt)
+        finally:
+            # Also where a hook or a tool has broken its promises: what was announced has its end.
+            for call in calls:
+                call.end(ToolOutput(text=BROKEN_OFF, is_error=True))
         results = [call.result for call in calls if call.result is not None]
         return ToolsDone(
             results=_bounded(results, self._bounds.turn_bytes),

@@ -138,7 +138,7 @@ class Call:
             replaced = await hook.call_quietly(
                 hooks.after_tool_call, "after_tool_call", self.block.name, self.input, given
             )
-            if isinstance(replaced, ToolOutput):
+            if isinstance(replaced, ToolOutput) and isinstance(replaced.text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hooks are others' code
                 output = msgspec.structs.replace(
                     given, text=replaced.text, is_error=replaced.is_error, images=replaced.images
                 )

@@ -238,9 +238,11 @@ def target_of(tool: Tool, which: Literal["read_target", "write_target"], given: 
     if target is None:
         return None
     try:
-        return target(given)
+        found = target(given)
     except Exception:  # noqa: BLE001 - the call itself will say what is wrong with its input
         return None
+    # A path that is no text, such as a Path, would meet others that are.
+    return None if found is None else str(found)
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[list[Any], str | None]:
