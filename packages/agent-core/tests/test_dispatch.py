@@ -14,7 +14,7 @@ from beyond_agent_core.dispatch_call import ToolBounds
 from beyond_agent_core.dispatch_locks import WriteLocks
 from beyond_agent_core.effects import RunTools
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
-from beyond_agent_core.events import AgentEvent, ToolEnd, ToolProgress, ToolStart
+from beyond_agent_core.events import AgentEvent, ToolEnd, ToolProgress, ToolStart, encode_event
 from beyond_agent_core.hooks import Hooks
 from beyond_agent_core.run import BROKEN_OFF
 from beyond_agent_core.session import Session
@@ -367,6 +367,23 @@ def test_progress_is_bounded_and_its_last_is_told() -> None:
     assert told[-1].details == {"omitted_bytes": 5 + 3 + 3000}
     assert told[0].details is not None
     assert set(told[0].details) == {"count", "omitted_bytes"}
+
+
+@pytest.mark.parametrize(
+    ("details", "told"), [({"name": "\udcff"}, {"name": "\ufffd"}), ({"a": object()}, None), ({"a": 1}, {"a": 1})]
+)
+def test_details_never_keep_an_event_from_being_encoded(details: dict[str, Any], told: dict[str, Any] | None) -> None:
+    """A file's name may hold bytes that are no UTF-8, and a tool may give what JSON cannot hold."""
+
+    @tool
+    def find(context: ToolContext) -> ToolOutput:
+        """Find a file."""
+        context.progress("so far", details)
+        return ToolOutput(text="found", details=details)
+
+    turn, _ = play([find], ("find", {}))
+    assert all(encode_event(event) for event in turn.events)
+    assert [event.details for event in turn.events if isinstance(event, ToolProgress | ToolEnd)] == [told, told]
 
 
 def test_a_snapshot_is_text() -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from beyond_agent_core import hooks as hook
 from beyond_agent_core.clip import RESULT_BYTES, SNAPSHOT_BYTES, TURN_BYTES, clipped
-from beyond_agent_core.dispatch_progress import PROGRESS_S, Progress
+from beyond_agent_core.dispatch_progress import PROGRESS_S, Progress, tellable
 from beyond_agent_core.dispatch_threads import in_thread
 from beyond_agent_core.effects import ToolResult
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
@@ -170,7 +170,7 @@ class Call:
                 name=self.block.name,
                 result=self.result.text,
                 is_error=output.is_error,
-                details=output.details,
+                details=tellable(output.details),
             )
         )
 

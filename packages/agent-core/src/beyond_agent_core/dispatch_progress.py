@@ -7,9 +7,12 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from beyond_agent_core.clip import tail
 from beyond_agent_core.events import ToolProgress
-from beyond_wire.surrogates import clean_text
+from beyond_agent_core.hooks import LOG
+from beyond_wire.surrogates import clean_text, clean_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +77,22 @@ class Progress:
         except IndexError:
             return False
         kept, left_out = tail(clean_text(snapshot), self._most_bytes)
+        details = tellable(details)
         if left_out:
             details = {**(details or {}), "omitted_bytes": left_out}
         self._emit(ToolProgress(id=self._block.id, name=self._block.name, snapshot=kept, details=details))
         return True
+
+
+def tellable(details: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return details as an event can hold them: clean of lone surrogates, None where JSON cannot hold them."""
+    try:
+        try:
+            msgspec.json.encode(details)
+        except UnicodeEncodeError:
+            details = clean_value(details)
+            msgspec.json.encode(details)
+    except (TypeError, ValueError, RecursionError) as error:
+        LOG.warning("details of a call left out: %s", error)
+        return None
+    return details
