@@ -12,6 +12,14 @@ from hypothesis import strategies as st
 
 from beyond_wire.arguments import read_arguments
 
+
+def deep(levels: int, inside: str) -> dict[str, Any]:
+    value: Any = inside
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
 CASES: list[tuple[str, dict[str, Any] | None]] = [
     ("", {}),
     (" \n", {}),
@@ -27,6 +35,9 @@ CASES: list[tuple[str, dict[str, Any] | None]] = [
     (r'{"a":"lone \udc00"}', {"a": "lone \\udc00"}),
     ('{"a":"\\\n"}', {"a": "\\\n"}),
     (r'{"\w":"key"}', {"\\w": "key"}),
+    ('{"a":' * 99 + '{"a":"[["}' + "}" * 99, deep(100, "[[")),
+    ('{"a":' * 100 + "{}" + "}" * 100, None),
+    ('{"a":' + "[" * 100 + "]" * 100 + "}", None),
     ("[1]", None),
     ('"text"', None),
     ("null", None),

@@ -2,18 +2,23 @@
 
 Models write JSON by hand: a raw line break inside a string, a Windows path or a regular expression with single
 backslashes. Those two faults have one meaning each and are repaired without loss; a text that still is no object is
-left to the caller, because a guess would run a tool with arguments nobody wrote.
+left to the caller, because a guess would run a tool with arguments nobody wrote. So is one that is nested
+too deep to be sent again.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from re import Match
+
+MAX_NESTING = 100
+"""Deepest nesting of arguments: whatever reads them later does so on a fuller stack than the one that decoded them."""
 
 _object = msgspec.json.Decoder(dict[str, Any])
 
@@ -26,7 +31,7 @@ _FAULT = re.compile(rf"{_VALID_ESCAPE}|\\|[\x00-\x1f]")
 
 
 def read_arguments(text: str) -> dict[str, Any] | None:
-    """Object that `text` is, `{}` when it is blank; None when it is no JSON object even after one repair.
+    """Object that `text` is, `{}` when it is blank; None when it is no JSON object even after one repair, or too deep.
 
     Linear in the text, raises nothing.
     """
@@ -38,9 +43,24 @@ def read_arguments(text: str) -> dict[str, Any] | None:
 
 def _decoded(text: str) -> dict[str, Any] | None:
     try:
-        return _object.decode(text)
+        found = _object.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    return None if text.count("[") + text.count("{") > MAX_NESTING and _is_deep(found) else found
+
+
+def _is_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_NESTING):
+        held = [inner for one in level for inner in _held(one)]
+        level = [inner for inner in held if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _held(container: Any) -> Iterable[Any]:
+    return cast("dict[str, Any]", container).values() if isinstance(container, dict) else container
 
 
 def _repaired(text: str) -> str:
