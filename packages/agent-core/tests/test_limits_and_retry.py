@@ -16,7 +16,15 @@ from beyond_wire.types import TokenUsage
 
 @pytest.mark.parametrize(
     ("given_limits", "field"),
-    [({"max_steps": 0}, "max_steps"), ({"max_seconds": float("nan")}, "max_seconds"), ({"max_cost": 1.0}, "max_cost")],
+    [
+        ({"max_steps": 0}, "max_steps"),
+        ({"max_steps": "3"}, "max_steps"),
+        ({"max_tokens_total": True}, "max_tokens_total"),
+        ({"max_seconds": float("nan")}, "max_seconds"),
+        ({"max_cost": 1.0}, "max_cost"),
+        ({"max_cost": 1.0, "prices": Prices(input=float("nan"), output=1)}, "prices"),
+        ({"max_cost": 1.0, "prices": Prices(input=1, output=-1)}, "prices"),
+    ],
 )
 def test_a_limit_that_is_none_is_refused_when_it_is_made(given_limits: dict[str, Any], field: str) -> None:
     """Zero, no number, and a price limit without prices."""

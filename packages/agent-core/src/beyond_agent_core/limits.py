@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import astuple
 
 from beyond_agent_core.errors import ConfigError
 from beyond_agent_core.events import LimitHit
@@ -59,10 +60,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("max_steps", "max_seconds", "max_tokens_total", "max_cost"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
+            if value is not None and not (_is_number(value) and value > 0):
                 raise ConfigError(name, "must be a number above 0, or None for no limit")
         if self.max_cost is not None and self.prices is None:
             raise ConfigError("max_cost", "needs prices")
+        if self.prices is not None and not all(_is_number(price) and price >= 0 for price in astuple(self.prices)):
+            # With a price that is no number the cost would never reach a limit.
+            raise ConfigError("prices", "must be numbers, 0 or above")
 
     def crossed(self, used: Used) -> LimitHit | None:
         """Return the first limit that `used` has reached, in the contract's order."""
@@ -76,6 +80,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             if most is not None and spent >= most:
                 return LimitHit(name=name, max=most, used=spent)
         return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def message_of(hit: LimitHit) -> str:
