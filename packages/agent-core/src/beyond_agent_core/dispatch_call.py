@@ -122,7 +122,7 @@ class Call:
             text = f"tool execution failed: {error}"
         except OSError as error:
             text = str(error) or type(error).__name__
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its result, and the run goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a tool raises is its result, and the run goes on
             text = f"tool execution failed: {type(error).__name__}: {error}"
         return ToolOutput(text=text, is_error=True)
 
