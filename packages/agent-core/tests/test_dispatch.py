@@ -250,10 +250,16 @@ def test_a_tool_that_returns_something_else_is_told_so() -> None:
         """Return an output without text."""
         return ToolOutput(text=3)  # pyright: ignore[reportArgumentType] - what is told
 
-    _, done = play([odd, odder], ("odd", {}), ("odder", {}))
+    @tool
+    def oddest() -> ToolOutput:
+        """Return an output whose images are none."""
+        return ToolOutput(text="x", images=None)  # pyright: ignore[reportArgumentType] - what is told
+
+    _, done = play([odd, odder, oddest], ("odd", {}), ("odder", {}), ("oddest", {}))
     assert texts(done) == [
         "tool execution failed: TypeError: odd returned int, not text or ToolOutput",
-        "tool execution failed: TypeError: odder returned ToolOutput, not text or ToolOutput",
+        "tool execution failed: TypeError: odder returned ToolOutput of other types, not text or ToolOutput",
+        "tool execution failed: TypeError: oddest returned ToolOutput of other types, not text or ToolOutput",
     ]
 
 
@@ -269,11 +275,12 @@ def test_a_target_that_is_no_text_is_taken_as_text() -> None:
     assert texts(done) == ["a", "a"]
 
 
-def test_an_after_hook_that_returns_no_text_changes_nothing() -> None:
+@pytest.mark.parametrize("odd", [{"text": None}, {"text": "a", "images": None}, {"text": "a", "images": ("x",)}])
+def test_an_after_hook_that_returns_other_types_changes_nothing(odd: dict[str, Any]) -> None:
     """The result is the tool's."""
 
     def after(_name: str, _given: dict[str, Any], _output: ToolOutput) -> ToolOutput:
-        return ToolOutput(text=None)  # pyright: ignore[reportArgumentType] - what is tested
+        return ToolOutput(**odd)
 
     _, done = play([read], ("read", {"path": "a"}), hooks=Hooks(after_tool_call=after))
     assert texts(done) == ["a None"]
@@ -370,9 +377,10 @@ def test_progress_is_bounded_and_its_last_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("details", "told"), [({"name": "\udcff"}, {"name": "\ufffd"}), ({"a": object()}, None), ({"a": 1}, {"a": 1})]
+    ("details", "told"),
+    [({"name": "\udcff"}, {"name": "\ufffd"}), ({"a": object()}, None), (["a"], None), ({"a": 1}, {"a": 1})],
 )
-def test_details_never_keep_an_event_from_being_encoded(details: dict[str, Any], told: dict[str, Any] | None) -> None:
+def test_details_never_keep_an_event_from_being_encoded(details: Any, told: dict[str, Any] | None) -> None:
     """A file's name may hold bytes that are no UTF-8, and a tool may give what JSON cannot hold."""
 
     @tool

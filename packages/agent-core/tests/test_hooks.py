@@ -82,7 +82,10 @@ def test_a_gate_whose_own_wait_is_cancelled_is_shut() -> None:
 
     result, _, blocks, _ = play(Hooks(before_tool_call=gate))
     assert result.outcome == "done"
-    assert blocks[0].content == "tool call blocked: before_tool_call failed: CancelledError"
+    assert (
+        blocks[0].content
+        == "tool call blocked: before_tool_call failed: RuntimeError: what it waited for was cancelled"
+    )
     assert not ran
 
 

@@ -244,4 +244,6 @@ def test_facts_become_the_counts_of_a_turn() -> None:
     assert UsageFacts(input_tokens=3, cache_read_tokens=4, wire="openai").to_token_usage().input_tokens == 0
     anthropic = UsageFacts(input_tokens=10, cache_read_tokens=40, cache_write_tokens=5, wire="anthropic")
     assert anthropic.to_token_usage() == TokenUsage(input_tokens=10, cache_read_tokens=40, cache_write_tokens=5)
+    part = UsageFacts(cache_write_1h_tokens=7, wire="anthropic").to_token_usage()
+    assert (part.cache_write_tokens, part.cache_write_1h_tokens) == (7, 7)
     assert UsageFacts(wire="openai").to_token_usage() == TokenUsage()

@@ -6,9 +6,8 @@ tool, in its time; then the hook that may replace what it gave.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -22,9 +21,12 @@ from beyond_agent_core.events import ToolEnd
 from beyond_agent_core.run import BROKEN_OFF
 from beyond_agent_core.tools import ToolContext, ToolOutput, target_of
 from beyond_wire.surrogates import clean_text
+from beyond_wire.types import ImageSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Iterable
+    from typing import TypeGuard
 
     from beyond_agent_core.events import AgentEvent
     from beyond_agent_core.hooks import Hooks
@@ -88,12 +90,6 @@ class Call:
             reason = await hook.call(hooks.before_tool_call, self.block.name, self._checked.input, session)
         except Exception as error:  # noqa: BLE001 - a gate that fails is shut
             reason = f"before_tool_call failed: {type(error).__name__}: {error}"
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # What the hook waited for was cancelled, and not the run.
-            reason = "before_tool_call failed: CancelledError"
         return True if reason is None else self._refuse(f"tool call blocked: {reason}")
 
     @property
@@ -138,7 +134,7 @@ class Call:
             replaced = await hook.call_quietly(
                 hooks.after_tool_call, "after_tool_call", self.block.name, self.input, given
             )
-            if isinstance(replaced, ToolOutput) and isinstance(replaced.text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - hooks are others' code
+            if _is_output(replaced):
                 output = msgspec.structs.replace(
                     given, text=replaced.text, is_error=replaced.is_error, images=replaced.images
                 )
@@ -193,6 +189,17 @@ def _output(name: str, given: object) -> ToolOutput:
     """What a tool returned, which types promise and tools may break."""
     if isinstance(given, str):
         return ToolOutput(text=given)
-    if isinstance(given, ToolOutput) and isinstance(given.text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a Struct does not check
+    if _is_output(given):
         return given
-    raise TypeError(f"{name} returned {type(given).__name__}, not text or ToolOutput")
+    wrong = " of other types" if isinstance(given, ToolOutput) else ""
+    raise TypeError(f"{name} returned {type(given).__name__}{wrong}, not text or ToolOutput")
+
+
+def _is_output(given: object) -> TypeGuard[ToolOutput]:
+    """Whether it is one whose fields are what types promise, which a Struct does not check."""
+    if not isinstance(given, ToolOutput) or not isinstance(given.text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - others' code
+        return False
+    images = cast("object", given.images)
+    return isinstance(images, tuple | list) and all(
+        isinstance(each, ImageSource) for each in cast("Iterable[object]", images)
+    )

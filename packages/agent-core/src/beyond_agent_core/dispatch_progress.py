@@ -86,6 +86,9 @@ class Progress:
 
 def tellable(details: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return details as an event can hold them: clean of lone surrogates, None where JSON cannot hold them."""
+    if details is not None and not isinstance(details, dict):  # pyright: ignore[reportUnnecessaryIsInstance] - tools are others' code
+        LOG.warning("details of a call left out: %s is no dict", type(details).__name__)
+        return None
     try:
         try:
             msgspec.json.encode(details)

@@ -47,9 +47,20 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def call(hook: Callable[..., Maybe[T]], *arguments: object) -> T:
-    """Return what a hook returns, awaited where it is to be. Raises what it raises."""
-    returned = hook(*arguments)
-    return cast("T", await returned if isinstance(returned, Awaitable) else returned)
+    """Return what a hook returns, awaited where it is to be. Raises what it raises.
+
+    A hook whose own wait was cancelled raises RuntimeError: only a cancel of the run is one.
+    """
+    from asyncio import CancelledError, current_task  # noqa: PLC0415 - the loop runs without asyncio too
+
+    try:
+        returned = hook(*arguments)
+        return cast("T", await returned if isinstance(returned, Awaitable) else returned)
+    except CancelledError:
+        task = current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("what it waited for was cancelled") from None
 
 
 async def call_quietly(hook: Callable[..., Maybe[T]] | None, name: str, *arguments: object) -> T | None:

@@ -59,12 +59,14 @@ class UsageFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         cached = self.cache_read_tokens or 0
         inputs = self.input_tokens or 0
+        for_an_hour = self.cache_write_1h_tokens or 0
         return TokenUsage(
             input_tokens=max(0, inputs - cached) if self.wire == "openai" else inputs,
             output_tokens=self.output_tokens or 0,
             cache_read_tokens=cached,
-            cache_write_tokens=self.cache_write_tokens or 0,
-            cache_write_1h_tokens=self.cache_write_1h_tokens or 0,
+            # A part is no more than the whole, though a provider may tell the part alone.
+            cache_write_tokens=max(self.cache_write_tokens or 0, for_an_hour),
+            cache_write_1h_tokens=for_an_hour,
             reasoning_tokens=self.reasoning_tokens or 0,
         )
 
