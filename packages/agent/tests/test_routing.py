@@ -53,6 +53,19 @@ def test_without_a_key_the_text_is_exact(environ: dict[str, str]) -> None:
     assert raised.value.status == 2
 
 
+@pytest.mark.parametrize("key", ["k\nb", " k0", "\u00e9", "\udcff"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key: str) -> None:
+    """Each kind says where it is from."""
+    for environ, source in (
+        ({"AI_AGENT_KEY": key}, "--key or AI_AGENT_KEY"),
+        ({"AI_BASE_URL": "http://x", "AI_API_KEY": key}, "AI_API_KEY"),
+    ):
+        with pytest.raises(UsageError) as raised:
+            routed(environ)
+        assert str(raised.value).startswith(f"{source}: holds what no key has")
+        assert key not in str(raised.value)
+
+
 def test_a_provider_is_asked_where_no_gateway_is_named_or_it_is_forced() -> None:
     """AI_BASE_URL alone is enough; with a gateway beside it, --direct or AI_DIRECT=1."""
     expected = ("https://api.example", "sk-provider", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from agent_sessions import CWD, MODEL, NOBODY, Clock, kinds, names, say, store_in, texts
 
 from beyond_agent.sessions import lease as lease_module
-from beyond_agent.sessions.errors import NotFound, SessionIO, SessionLocked, SessionSuperseded
+from beyond_agent.sessions.errors import NotFound, SessionIO, SessionLocked, SessionRemoved, SessionSuperseded
 from beyond_agent.sessions.processes import space, start_of
 
 
@@ -100,6 +101,23 @@ def test_what_was_taken_over_and_closed_says_so_to_its_readers(tmp_path: Path) -
     with pytest.raises(SessionSuperseded, match="open it again"):
         first.tree()
     second.close()
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_session_whose_file_was_removed_says_so(tmp_path: Path, what: str) -> None:
+    """What is stored nowhere is not called stored, nor taken over, whether the file is gone or its whole folder."""
+    store, session_id, path = leased(tmp_path / "kept")
+    stored = store.open(session_id)
+    if what == "file":
+        Path(str(stored.path)).unlink()
+    else:
+        shutil.rmtree(path.parent)
+    assert stored.renew()
+    stored.session.user("more")
+    with pytest.raises(SessionRemoved, match="was removed while it was in use"):
+        asyncio.run(stored.checkpoint("prompt", stored.session))
+    assert not stored.superseded
+    stored.close()
 
 
 def test_renewing_never_undoes_a_takeover(tmp_path: Path) -> None:

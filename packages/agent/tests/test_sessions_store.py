@@ -14,6 +14,7 @@ from agent_sessions import CWD, MODEL, answer, ended, lines, names, say, spy, st
 from beyond_agent.sessions.errors import (
     Ambiguous,
     BadSessionId,
+    IdTaken,
     NotFound,
     SessionError,
     SessionIO,
@@ -350,6 +351,21 @@ def test_delete_and_restore(tmp_path: Path) -> None:
     with pytest.raises(SessionLocked):
         store.delete(session_id)
     stored.close()
+
+
+def test_restoring_an_id_that_another_session_has_by_now(tmp_path: Path) -> None:
+    """It stays in the trash until the other is deleted too; then the newest of them comes back."""
+    store = store_in(tmp_path)
+    for said in ("first", "second"):
+        stored = store.open_or_create("mine", CWD, MODEL)
+        say(stored, said, answer("yes"))
+        ended(stored).close()
+        store.delete("mine")
+    assert store.restore("mine") == "mine"
+    assert texts(store.read("mine"))[0] == "second"
+    with pytest.raises(IdTaken, match="there is a session 'mine' already"):
+        store.restore("mine")
+    assert len(store.list_trash()) == 1
 
 
 def test_deleting_a_file_that_is_kept_elsewhere(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,6 +133,13 @@ def test_a_file_that_is_too_much_for_a_parser_is_one_line(tmp_path: Path, value:
     with pytest.raises(UsageError) as raised:
         settled({}, {}, file)
     assert str(raised.value).startswith(f"{file}: is no TOML: ")
+
+
+def test_a_file_that_would_block_is_refused(tmp_path: Path) -> None:
+    """A FIFO is no settings file, and nobody waits for it."""
+    os.mkfifo(tmp_path / "agent.toml")
+    with pytest.raises(UsageError, match=r"agent.toml: cannot be read: not a regular file$"):
+        settled({}, {}, tmp_path / "agent.toml")
 
 
 def test_one_layer_that_excludes_itself_is_refused(tmp_path: Path) -> None:

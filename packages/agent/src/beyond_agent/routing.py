@@ -46,9 +46,10 @@ def route(options: Options, environ: Mapping[str, str]) -> Route:
         key = environ.get("AI_API_KEY", "")
         if not key and not _is_loopback(base):
             raise UsageError("no provider key: set AI_API_KEY, or ask a gateway by AI_GATEWAY_URL and AI_AGENT_KEY")
-        return Route(base_url=base, key=key, direct=True)
+        return Route(base_url=base, key=_sendable(key, "AI_API_KEY"), direct=True)
     if not options.key:
         raise UsageError(NO_KEY)
+    _sendable(options.key, "--key or AI_AGENT_KEY")
     return Route(base_url=options.gateway_url, key=options.key, direct=False)
 
 
@@ -68,6 +69,15 @@ def is_known(model: str, options: Options) -> bool:
     """Whether anything is known of a model; of others the least is assumed."""
     row = msgspec.structs.replace(caps_for(model), dialect=UNKNOWN.dialect)
     return model in options.models or row != UNKNOWN
+
+
+def _sendable(key: str, source: str) -> str:
+    """Return a key that a header can hold. Raises UsageError for another, which is not shown."""
+    if not (key.isascii() and key.isprintable() and key == key.strip()):
+        raise UsageError(
+            f"{source}: holds what no key has, as a line break, a space or a letter beyond ASCII; set it anew"
+        )
+    return key
 
 
 def _is_loopback(url: str) -> bool:

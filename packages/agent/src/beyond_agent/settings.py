@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from beyond_agent.errors import UsageError
 from beyond_agent.flags import EXCLUSIVE, FLAGS, read_text, read_value
+from beyond_agent.machine.files import LocalFiles
 from beyond_agent.options import built_in
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def _chooses(value: object) -> bool:
 
 def _from_file(file: str, command: str, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
     try:
-        with open(file, "rb") as opened:  # noqa: PTH123 - importing pathlib costs 10 ms of the start
-            text = opened.read()
+        text = LocalFiles().read(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:

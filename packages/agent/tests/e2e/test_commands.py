@@ -106,6 +106,16 @@ def test_sessions_are_listed_newest_first(tmp_path: Path) -> None:
         assert [each["title"] for each in listed] == ["Named", "second job", "first job"]
 
 
+def test_a_directorys_name_does_not_act_on_the_terminal(tmp_path: Path) -> None:
+    """What would is left out of the list for people."""
+    with ModelServer([turn.text("yes")]) as model:
+        user = User(tmp_path, model.url)
+        user.cwd = user.cwd / "a\x1b[31m\u202eb"
+        user.cwd.mkdir()
+        assert user.run("hello").status == 0
+        assert user.do("sessions", "--all").out.endswith("/a[31mb\n")
+
+
 def test_sessions_are_listed_in_any_locale(tmp_path: Path) -> None:
     """Titles in any script are printed as UTF-8, also where the locale has no word for them."""
     with ModelServer([turn.text("yes")]) as model:

@@ -464,17 +464,33 @@ def test_a_disk_that_is_full_when_the_model_changes_is_one_line(model: Model) ->
     model.says(turn.text("hi"))
     assert model.user.run("hi").status == 0
     limit = model.user.session_files[-1].stat().st_size + 5
-    made = subprocess.run(
-        [sys.executable, "-c", _LIMITED, str(limit), *model.user.argv("run", "-c", "go on")],
-        cwd=model.user.cwd,
-        env={**model.user.env, "AI_AGENT_MODEL": "gpt-5", "PYTHONDONTWRITEBYTECODE": "1"},
+    made = _limited(model.user, limit, "run", "-c", "go on", "--model", "gpt-5")
+    assert (made.returncode, made.stderr.count(b"\n")) == (1, 1), made.stderr
+    assert made.stderr.startswith(b"beyond-ai-agent: cannot write ")
+
+
+def test_a_run_whose_end_cannot_be_stored_is_not_told_as_done(model: Model) -> None:
+    """The one end that is told is an error, as the status says."""
+    model.says(turn.text("hi"), turn.text("hi"))
+    assert model.user.run("hi").status == 0
+    limit = model.user.session_files[-1].stat().st_size - 5
+    made = _limited(model.user, limit, "run", "hi", "--json")
+    assert made.returncode == 1
+    ends = [line for line in map(msgspec.json.decode, made.stdout.splitlines()) if line["kind"] == "agent_end"]
+    assert [(end["outcome"], end["error_code"]) for end in ends] == [("error", "io")]
+
+
+def _limited(user: User, most: int, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command whose files can have so many bytes."""
+    return subprocess.run(
+        [sys.executable, "-c", _LIMITED, str(most), *user.argv(*words)],
+        cwd=user.cwd,
+        env={**user.env, "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
-    assert (made.returncode, made.stderr.count(b"\n")) == (1, 1), made.stderr
-    assert made.stderr.startswith(b"beyond-ai-agent: cannot write ")
 
 
 _LIMITED = """
@@ -483,6 +499,13 @@ limit = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+def test_a_tool_that_there_is_not_is_refused_before_there_is_a_session(model: Model) -> None:
+    """A typo in a rule leaves no session behind, and stdout empty."""
+    done = model.user.run("hi", "--json", "--deny-tool", "nosuch")
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert not model.user.session_files
 
 
 def test_an_unknown_model_works_with_one_notice(model: Model) -> None:

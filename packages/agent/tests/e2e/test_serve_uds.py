@@ -64,6 +64,23 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_an_error(folder: Path) -> 
             assert answers(path)
 
 
+def test_a_server_that_does_not_answer_is_one_all_the_same(folder: Path) -> None:
+    """A second one does not wait for it for ever, nor takes its socket away."""
+    path = folder / "s.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stopped, contextlib.ExitStack() as waiting:
+        stopped.bind(str(path))
+        stopped.listen(0)
+        for _ in range(2):
+            asking = waiting.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            asking.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                asking.connect(str(path))
+        with Program(folder, None, "serve", "--listen-uds", str(path)) as second:
+            assert second.ended() == 1
+            assert "another server listens" in second.said()
+        assert path.exists()
+
+
 @pytest.mark.parametrize("what", ["file", "foreign", "missing", "long"])
 def test_a_path_that_cannot_be_a_socket_is_one_line(folder: Path, what: str) -> None:
     """A file that is there, a directory of somebody else, none at all, a path that is too long: exit 1."""

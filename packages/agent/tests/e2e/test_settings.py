@@ -50,6 +50,18 @@ def test_fifty_processes_that_trust_at_once_lose_nothing(tmp_path: Path) -> None
     assert [each.name for each in state.iterdir()] == ["trust.json"]
 
 
+def test_trust_in_a_directory_that_is_gone_can_be_taken_back(tmp_path: Path) -> None:
+    """One that was never named is a typo all the same."""
+    user = User(tmp_path)
+    gone = tmp_path.resolve() / "gone"
+    gone.mkdir()
+    assert user.do("trust", str(gone)).status == 0
+    gone.rmdir()
+    assert user.do("untrust", str(gone)).out == f"untrusted: {gone}\n"
+    assert user.do("trust", str(gone)).status == 2
+    assert user.do("untrust", str(gone) + "r").status == 2
+
+
 def test_trust_is_listed_and_taken_back(tmp_path: Path) -> None:
     """Without a directory it is about this project, with one about that; a damaged file is an error."""
     user = User(tmp_path)

@@ -14,13 +14,11 @@ from beyond_agent.flags import parser_for
 from beyond_agent.startup import harness_for, here, read_options
 
 if TYPE_CHECKING:
-    from beyond_agent.harness import Chosen, Harness, Site
+    from beyond_agent.harness import Harness, Site
     from beyond_agent.job.inputs import Asked
     from beyond_agent.job.show import Show
     from beyond_agent.job.structured import StructuredOutput
     from beyond_agent.options import Options
-    from beyond_agent.sessions.stored import StoredSession
-    from beyond_agent_core.agent import Agent
 
 _USAGE: Final = "beyond-ai-agent run [flags] TASK... [@FILE...] [-]"
 _DESCRIBE: Final = """\
@@ -58,14 +56,22 @@ def main(argv: list[str]) -> int:
 async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, answer: StructuredOutput | None) -> int:
     from beyond_agent.job.output import OutputClosed  # noqa: PLC0415 - as above
     from beyond_agent.job.work import Job  # noqa: PLC0415 - as above
+    from beyond_agent.policy.tty import TerminalAsker  # noqa: PLC0415 - as above
     from beyond_agent.sessions.errors import SessionError  # noqa: PLC0415 - as above
 
+    more = () if answer is None else (answer,)
+    ask = TerminalAsker(harness.options.approve_timeout_ms / 1000, aside=show.aside)
+    # A tool that there is not is refused before a session is touched.
+    gate = harness.gate(site, ask, more)
     _, stored = opened(harness, site)
     try:
         chosen = harness.choice_for(stored)
         for notice in _about(harness, chosen.model, prompts):
             show.notice(notice)
-        agent = _agent(harness, site, stored, chosen, show=show, answer=answer)
+        stored.change_model(chosen.model)
+        stored.change_thinking(chosen.thinking)
+        show.session(stored.id, chosen.model, site.cwd)
+        agent = harness.agent(site, chosen, gate, checkpoint=stored.checkpoint, cache_key=stored.id, more=more)
         if stored.skipped.count:
             show.notice(f"session {stored.path}: {stored.skipped}")
         return await Job(agent, stored, show, answer).work(prompts)
@@ -85,26 +91,6 @@ def _about(harness: Harness, model: str, prompts: list[Asked]) -> list[str]:
     if any(asked.images for asked in prompts) and not harness.caps(model).vision:
         notices.append(f"{model} does not see images: those attached are left out of what it is told")
     return notices
-
-
-def _agent(
-    harness: Harness, site: Site, stored: StoredSession, chosen: Chosen, *, show: Show, answer: StructuredOutput | None
-) -> Agent:
-    from beyond_agent.policy.tty import TerminalAsker  # noqa: PLC0415 - as above
-
-    stored.change_model(chosen.model)
-    stored.change_thinking(chosen.thinking)
-    ask = TerminalAsker(harness.options.approve_timeout_ms / 1000, aside=show.aside)
-    show.session(stored.id, chosen.model, site.cwd)
-    more = () if answer is None else (answer,)
-    return harness.agent(
-        site,
-        chosen,
-        harness.gate(site, ask, more),
-        checkpoint=stored.checkpoint,
-        cache_key=stored.id,
-        more=more,
-    )
 
 
 def _show(options: Options) -> Show:

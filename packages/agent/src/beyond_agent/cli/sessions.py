@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from beyond_agent.arguments import parse
 from beyond_agent.errors import AgentFault
+from beyond_agent.job.output import inert
 from beyond_agent.startup import here, settled
 
 if TYPE_CHECKING:
@@ -61,4 +62,5 @@ def _line(each: Listed, *, with_cwd: bool) -> str:
     title = each.title or each.preview or ""
     shown = title if len(title) <= _MOST_TITLE else title[: _MOST_TITLE - 1] + "…"
     parts = [each.id, each.updated_at[:16].replace("T", " "), f"{count:>13}", shown, *([each.cwd] if with_cwd else [])]
-    return "  ".join(parts).rstrip()
+    # A directory's name, or a title in a file that somebody else wrote, may hold what acts on a terminal.
+    return inert("  ".join(parts)).rstrip()

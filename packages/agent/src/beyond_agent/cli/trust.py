@@ -35,8 +35,9 @@ def decide(path: str | None, *, trusted: bool) -> int:
     """Remember about a directory whether it is trusted, and say so."""
     places = here(os.environ)
     directory = places.project if path is None else os.path.expanduser(path)  # noqa: PTH111 - paths are text here
-    if not os.path.isdir(directory):  # noqa: PTH112 - as above
+    store = TrustStore(places.trust)
+    if not os.path.isdir(directory) and (trusted or os.path.realpath(directory) not in store.projects()):  # noqa: PTH112 - as above
         raise UsageError(f"PATH: there is no directory {path!r}")
-    real = TrustStore(places.trust).set(directory, trusted=trusted)
+    real = store.set(directory, trusted=trusted)
     sys.stdout.write(f"{'trusted' if trusted else 'untrusted'}: {real}\n")
     return 0

@@ -52,6 +52,7 @@ class Job:
         self._interrupts = Interrupts(self._control.cancel)
         self._before = (stored.session.steps, stored.session.usage)
         self._open = False
+        self._end: AgentEnd | None = None
         self._closed = False
 
     async def work(self, prompts: Sequence[Asked]) -> int:
@@ -95,7 +96,7 @@ class Job:
     async def _one(self, asked: Asked) -> int:
         """Run one prompt to its end; return the status that it stands for."""
         session, outcome = self._stored.session, "error"
-        self._open = True
+        self._open, self._end = True, None
         if self._answer is not None:
             # Of several tasks the last one's answer counts.
             self._answer.answered = False
@@ -105,6 +106,7 @@ class Job:
             )
             outcome = result.outcome
             await self._stored.end_run(outcome)
+            self._tell_end()
         except OutputClosed:
             self._closed = True
             outcome = "cancelled"
@@ -129,9 +131,16 @@ class Job:
             self._control.cancel()
         self._stored.watch(event)
         if isinstance(event, AgentEnd):
-            self._open = False
-        if not self._closed:
+            self._end = event
+        elif not self._closed:
             self._show.tell(event)
+
+    def _tell_end(self) -> None:
+        """Show the end of a run, which is one when it is stored."""
+        self._open = False
+        if self._end is not None:
+            end, self._end = self._end, None
+            self._quietly(lambda: self._show.tell(end))
 
     def _broken(self, code: Any, message: str) -> Outcome:
         """Show the end of a run that could not be ended as runs are."""

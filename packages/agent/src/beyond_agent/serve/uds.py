@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from beyond_agent.serve.hub import Store
     from beyond_agent.sessions.stored import StoredSession
 
+ANSWER_S: Final = 2.0
+"""Seconds that a server may take to take a connection; it is there all the same where it does not."""
 FLUSH_S: Final = 2.0
 """Seconds that clients get to read their last frames where the server ends."""
 WAITING: Final = 128
@@ -168,11 +170,15 @@ def _make_way(path: str) -> None:
     if not stat.S_ISSOCK(mode):
         raise AgentFault("io", f"--listen-uds: {path} is there and is no socket: choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(ANSWER_S)
         try:
             probe.connect(path)
         except (ConnectionRefusedError, FileNotFoundError):
             os.unlink(path)  # noqa: PTH108 - paths are text here
             return
+        except (BlockingIOError, TimeoutError):
+            # A server for which too many wait, because it is stopped, is one all the same.
+            pass
         except OSError as error:
             raise AgentFault("io", f"--listen-uds: {path}: {error.strerror}") from None
     raise AgentFault("io", f"--listen-uds: another server listens on {path}: use it, end it, or choose another path")

@@ -1,9 +1,9 @@
 """What can be wrong with stored sessions; each text says what it is and how it is mended.
 
-- a reference leads nowhere, or to several: `NotFound`, `Ambiguous`, `BadSessionId`
+- a reference leads nowhere, or to several: `NotFound`, `Ambiguous`, `IdTaken`, `BadSessionId`
 - a file cannot be used, and stays untouched: `SessionCorrupt`, `SessionVersion`
 - somebody else writes it: `SessionLocked`, or has come to: `SessionSuperseded`
-- there is nothing stored: `NoSessionStore`; the disk fails: `SessionIO`
+- there is nothing stored: `NoSessionStore`; the disk fails: `SessionIO`; the file is gone: `SessionRemoved`
 
 `code` is what programs read (agent contract, serve: frames).
 """
@@ -36,6 +36,15 @@ class Ambiguous(SessionError):  # noqa: N818 - the contract names it so
     def __init__(self, reference: str, candidates: Sequence[str]) -> None:
         super().__init__(f"several sessions begin with {reference!r}, give more of the id: {', '.join(candidates)}")
         self.candidates = tuple(candidates)
+
+
+class IdTaken(SessionError):  # noqa: N818 - it says what is wrong
+    """A session is to come back under an id that another one has by now."""
+
+    code = "ambiguous"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"there is a session {session_id!r} already: delete that first, the other stays in the trash")
 
 
 class BadSessionId(SessionError):  # noqa: N818 - it says what is wrong
@@ -81,6 +90,13 @@ class SessionSuperseded(SessionError):  # noqa: N818 - the contract names it so
 
     def __init__(self, path: str) -> None:
         super().__init__(f"{path} was taken over by another writer, nothing more is written: open it again to go on")
+
+
+class SessionRemoved(SessionError):  # noqa: N818 - it says what happened
+    """Somebody has removed the file of this session while it was in use."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} was removed while it was in use, nothing more is stored: begin another session")
 
 
 class NoSessionStore(SessionError):  # noqa: N818 - the contract names it so

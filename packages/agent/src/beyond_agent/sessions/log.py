@@ -12,7 +12,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from beyond_agent.sessions.errors import SessionIO, SessionSuperseded
+from beyond_agent.sessions.errors import SessionIO, SessionRemoved, SessionSuperseded
 
 if TYPE_CHECKING:
     from beyond_agent.sessions.lease import Lease
@@ -32,7 +32,7 @@ class Log(Protocol):
         ...
 
     async def sync(self) -> None:
-        """Return when all that was appended is on the disk. Raises SessionIO."""
+        """Return when all that was appended is on the disk. Raises SessionIO, SessionRemoved."""
         ...
 
     def renew(self) -> bool:
@@ -57,8 +57,10 @@ class FileLog:
 
     def append(self, line: bytes) -> int:
         """Add a line in one write, behind one stat of the lease; return the byte that it begins at."""
-        if self.superseded or (self._lease is not None and not self._lease.held()):
+        if not self.superseded and self._lease is not None and not self._lease.held():
+            self._must_be_there()
             self.superseded = True
+        if self.superseded:
             raise SessionSuperseded(self.path)
         text = b"\n" + line if self._torn else line
         try:
@@ -91,8 +93,14 @@ class FileLog:
         except OSError as error:
             raise SessionIO("cannot write", self.path, error) from error
 
+    def _must_be_there(self) -> None:
+        # With its folder a file takes the lease along, which looks like a takeover.
+        if not os.fstat(self.fd).st_nlink:
+            raise SessionRemoved(self.path)
+
     def _sync(self) -> None:
         os.fsync(self.fd)
+        self._must_be_there()
         if not self._named:
             # A file whose name is not on the disk is as good as lost.
             folder = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH120 - Path is slow
@@ -105,7 +113,8 @@ class FileLog:
     def renew(self) -> bool:
         """Keep the lease; return whether it is still ours."""
         if not self.superseded and self._lease is not None and not self._lease.renew():
-            self.superseded = True
+            # Of a file that was removed the next line that is to be stored tells.
+            self.superseded = os.fstat(self.fd).st_nlink > 0
         return not self.superseded
 
     def close(self, *, remove: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from beyond_agent.sessions.book import Book
 from beyond_agent.sessions.copying import path_lines
-from beyond_agent.sessions.errors import NotFound, SessionIO
+from beyond_agent.sessions.errors import IdTaken, NotFound, SessionIO
 from beyond_agent.sessions.files import id_of, make_folder, new_header, put
 from beyond_agent.sessions.finder import TRASH, Finder
 from beyond_agent.sessions.lease import take, turn
@@ -145,13 +145,16 @@ class SessionStore(Finder):
     def restore(self, session_id: str) -> str:
         """Take a session out of the trash; return its id. One that was never deleted stays where it is.
 
-        Raises NotFound.
+        Of several with one id it is the newest. Raises NotFound, and IdTaken where another session has that id now.
         """
-        path = self.exactly(session_id, trash=True)
+        path = max((each for each in self.paths(trash=True) if id_of(each) == session_id), default=None, key=_named)
+        there = self.exactly(session_id)
+        if path is None and there is None:
+            raise NotFound(f"no session {session_id!r} in the trash: list_trash tells what there is")
+        if path is not None and there is not None:
+            raise IdTaken(session_id)
         if path is not None:
             _move(path, os.path.dirname(os.path.dirname(path)))  # noqa: PTH120 - as above
-        elif self.exactly(session_id) is None:
-            raise NotFound(f"no session {session_id!r} in the trash: list_trash tells what there is")
         return session_id
 
     # -- the parts of it
@@ -230,6 +233,11 @@ def _put_unless_there(path: str, header: Header) -> None:
         # Another process may have made it since we looked: that is what we open then, or find in use.
         if error.errno != errno.EEXIST:
             raise
+
+
+def _named(path: str) -> str:
+    """Return a file's name, which begins with the time at which the session did."""
+    return os.path.basename(path)  # noqa: PTH119 - as above
 
 
 def _move(path: str, folder: str) -> None:

@@ -142,7 +142,7 @@ class StoredSession:
     async def checkpoint(self, at: str, session: Session | None = None) -> None:
         """Write what is new in the session, and return when the disk has it: what `Agent(checkpoint=…)` takes.
 
-        Raises SessionSuperseded, SessionIO; then what is missing is written by the next one.
+        Raises SessionSuperseded, SessionRemoved, SessionIO; then what is missing is written by the next one.
         """
         if session is not None and session is not self.session:
             raise ValueError("this is the checkpoint of another session")
