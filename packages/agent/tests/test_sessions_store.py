@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from agent_sessions import CWD, MODEL, answer, ended, lines, names, say, spy, store_in, texts
+from agent_sessions import CWD, MODEL, Clock, answer, ended, lines, names, say, spy, store_in, texts
 
 from beyond_agent.sessions.errors import (
     Ambiguous,
@@ -20,6 +21,7 @@ from beyond_agent.sessions.errors import (
     SessionIO,
     SessionLocked,
 )
+from beyond_agent.sessions.files import new_header, put
 
 if TYPE_CHECKING:
     from beyond_agent.sessions.store import SessionStore
@@ -121,6 +123,24 @@ def test_the_header_is_there_before_the_id(tmp_path: Path) -> None:
     assert lines(stored)[0]["parent"] == "sess_parent"
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
     stored.close()
+
+
+def test_a_file_system_without_links_takes_sessions_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its session is whole, alone in its folder, and its name is nobody else's."""
+
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_links)
+    session_id = spoken(store_in(tmp_path))
+    path = Path(store_in(tmp_path).find(session_id))
+    assert names(tmp_path) == [path.name]
+    assert texts(store_in(tmp_path).read(session_id)) == ["hello", "yes"]
+    before = path.read_bytes()
+    with pytest.raises(SessionIO, match="File exists"):
+        put(str(path), new_header(Clock()(), os.urandom, cwd=CWD, model=MODEL))
+    assert path.read_bytes() == before
+    assert names(tmp_path) == [path.name]
 
 
 def test_a_session_in_which_nothing_was_said_goes_at_its_close(tmp_path: Path) -> None:

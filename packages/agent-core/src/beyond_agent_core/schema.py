@@ -42,7 +42,7 @@ class Checker:
         try:
             self._check = compiler.compile(schema, "#")
         except RecursionError:
-            raise ConfigError(field, "its schema holds itself") from None
+            raise ConfigError(field, "its schema holds itself, or nests too deep") from None
         properties = cast("dict[str, Any]", schema.get("properties", {}))
         self._required = tuple(
             f"{name} ({compiler.words(properties.get(name, True))})" for name in schema.get("required", ())

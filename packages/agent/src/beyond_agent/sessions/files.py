@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from beyond_agent.sessions.entries import VERSION, Header, line_of
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 1 << 20
 """Bytes of a copy that are written at once."""
+_WITHOUT_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What link(2) answers on file systems that have no links, as those of memory cards and some mounts."""
 
 
 def new_header(
@@ -56,12 +60,23 @@ def put(path: str, header: Header, lines: Iterable[bytes] = ()) -> None:
             with os.fdopen(fd, "wb", buffering=CHUNK) as file:
                 file.write(line_of(header))
                 file.writelines(lines)
-            # Unlike a rename, a link fails where the name is taken.
-            os.link(fresh, path)
+            _give_name(fresh, path)
         finally:
-            os.unlink(fresh)  # noqa: PTH108 - as above
+            with suppress(FileNotFoundError):
+                os.unlink(fresh)  # noqa: PTH108 - as above
     except OSError as error:
         raise SessionIO("cannot write", path, error) from error
+
+
+def _give_name(fresh: str, path: str) -> None:
+    """Give a whole file a name that is not taken: unlike a rename, a link fails where it is."""
+    try:
+        os.link(fresh, path)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LINKS:
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.rename(fresh, path)  # noqa: PTH104 - as above
 
 
 def make_folder(folder: str) -> None:
