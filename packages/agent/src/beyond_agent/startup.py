@@ -6,6 +6,7 @@ Contract: agent contract, commands and places; model routing.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,14 @@ def here(environ: Mapping[str, str]) -> Places:
     except OSError as error:
         raise AgentFault("io", f"the current directory cannot be used: {error.strerror}; cd to one that is") from None
     return places_of.find(environ, home_of(environ), cwd)
+
+
+def here_told(environ: Mapping[str, str]) -> Places:
+    """Return as `here` does, and say on stderr what was left out: for commands that read no prompt, which tells it."""
+    places = here(environ)
+    for notice in places.notices:
+        print(f"[{notice}]", file=sys.stderr)  # noqa: T201 - stderr is for notices
+    return places
 
 
 def home_of(environ: Mapping[str, str]) -> str:

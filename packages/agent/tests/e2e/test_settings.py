@@ -50,6 +50,15 @@ def test_fifty_processes_that_trust_at_once_lose_nothing(tmp_path: Path) -> None
     assert [each.name for each in state.iterdir()] == ["trust.json"]
 
 
+@pytest.mark.parametrize("words", [("trust",), ("trust", "--list"), ("sessions",)])
+def test_a_relative_folder_in_the_environment_is_told_by_every_command(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Or what is trusted here would seem to be forgotten there."""
+    done = User(tmp_path).do(*words, XDG_STATE_HOME="rel")
+    assert done.status == 0
+    assert done.err.startswith("[XDG_STATE_HOME")
+    assert not (tmp_path / "project" / "rel").exists()
+
+
 def test_trust_in_a_directory_that_is_gone_can_be_taken_back(tmp_path: Path) -> None:
     """One that was never named is a typo all the same."""
     user = User(tmp_path)

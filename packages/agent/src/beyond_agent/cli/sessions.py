@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from beyond_agent.arguments import parse
 from beyond_agent.errors import AgentFault
 from beyond_agent.job.output import inert
-from beyond_agent.startup import here, settled
+from beyond_agent.startup import here_told, settled
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     from beyond_agent.opening import store_for  # noqa: PLC0415 - as above
     from beyond_agent.sessions.errors import SessionError  # noqa: PLC0415 - as above
 
-    places = here(os.environ)
+    places = here_told(os.environ)
     given = {} if told.session_dir is None else {"session_dir": told.session_dir}
     store = store_for(settled("sessions", given, os.environ, places), places)
     try:

@@ -8,7 +8,7 @@ import sys
 from beyond_agent.arguments import parse
 from beyond_agent.errors import UsageError
 from beyond_agent.prompt.trust import TrustStore
-from beyond_agent.startup import here
+from beyond_agent.startup import here_told
 
 
 def main(argv: list[str]) -> int:
@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     if told.list:
         if told.path is not None:
             raise UsageError("--list: takes no PATH; it lists them all")
-        for directory, trusted in TrustStore(here(os.environ).trust).projects().items():
+        for directory, trusted in TrustStore(here_told(os.environ).trust).projects().items():
             sys.stdout.write(f"{'trusted' if trusted else 'untrusted'}  {directory}\n")
         return 0
     return decide(told.path, trusted=True)
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
 
 def decide(path: str | None, *, trusted: bool) -> int:
     """Remember about a directory whether it is trusted, and say so."""
-    places = here(os.environ)
+    places = here_told(os.environ)
     directory = places.project if path is None else os.path.expanduser(path)  # noqa: PTH111 - paths are text here
     store = TrustStore(places.trust)
     if not os.path.isdir(directory) and (trusted or os.path.realpath(directory) not in store.projects()):  # noqa: PTH112 - as above
