@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from time import process_time
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import combining
 
@@ -139,6 +140,15 @@ def test_a_diff_makes_the_new_text_of_the_old(data: st.DataObject) -> None:
     details = call(EditTool(workplace(files=files)), path="a", edits=listed).details
     assert details is not None
     assert applied(text, details["diff"]) == files.files["/w/a"].decode()
+
+
+def test_a_long_line_of_mixed_ends_is_edited_everywhere_in_the_time_of_one_pass() -> None:
+    """Many matches on one line cost no look at the whole line each."""
+    files = MemoryFiles(a=b"1\r\n2\n" + b"old " * 50_000)
+    began = process_time()
+    call(EditTool(workplace(files=files)), path="a", old_string="old", new_string="x\ny", replace_all=True)
+    assert process_time() - began < 10
+    assert files.files["/w/a"] == b"1\r\n2\n" + b"x\ny " * 50_000
 
 
 HUNK = re.compile(r"@@ -(\d+),(\d+) \+(\d+),(\d+) @@")

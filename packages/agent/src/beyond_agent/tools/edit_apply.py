@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from beyond_agent.tools.edit_match import lf
@@ -23,17 +24,41 @@ class Change(NamedTuple):
     edit: int
 
 
+class _NearEnds:
+    """The line ends of a text, asked for in order: what was found is kept, so that a long line is looked at once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._next = _END.search(text)
+
+    def of(self, start: int, end: int) -> str:
+        """Return the end of the line that `text[start:end]` stops in, of the line before for the last."""
+        if self._next is not None and self._next.start() < end:
+            self._next = _END.search(self._text, end)
+        return self._before(start) if self._next is None else self._next[0]
+
+    @cached_property
+    def _last(self) -> int:
+        return max(self._text.rfind("\n"), self._text.rfind("\r"))
+
+    def _before(self, start: int) -> str:
+        text, last = self._text, self._last
+        before = last if last < start else max(text.rfind("\n", 0, start), text.rfind("\r", 0, start))
+        return "\r\n" if text[max(before - 1, 0) : before + 1] == "\r\n" else text[before] if before >= 0 else "\n"
+
+
 def spliced(source: Source, changes: Sequence[Change]) -> str:
     """Return the new text of a file. `changes` are in order and do not overlap."""
     original = source.original
     line_end = _only_end(original)
+    near = _NearEnds(original)
     pieces: list[str] = []
     done = 0
     places = source.places(place for change in changes for place in change.span)
     for (_, new, _), start, end in zip(changes, places, places, strict=True):
         pieces.append(original[done:start])
         if line_end is None:
-            pieces.append(_with_ends(new, original[start:end], _end_near(original, start, end)))
+            pieces.append(_with_ends(new, original[start:end], near.of(start, end)))
         else:
             pieces.append(new.replace("\n", line_end))
         done = end
@@ -48,15 +73,6 @@ def _only_end(text: str) -> str | None:
     pairs, all_lf, all_cr = text.count("\r\n"), text.count("\n"), text.count("\r")
     kinds = [end for end, count in (("\r\n", pairs), ("\n", all_lf - pairs), ("\r", all_cr - pairs)) if count]
     return kinds[0] if len(kinds) == 1 else None
-
-
-def _end_near(text: str, start: int, end: int) -> str:
-    """Return the end of the line that `text[start:end]` stops in, of the line before for the last."""
-    found = _END.search(text, end)
-    if found is not None:
-        return found[0]
-    before = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start))
-    return "\r\n" if text[max(before - 1, 0) : before + 1] == "\r\n" else text[before] if before >= 0 else "\n"
 
 
 def _with_ends(new: str, old: str, near: str) -> str:
