@@ -151,6 +151,15 @@ def test_a_long_line_of_mixed_ends_is_edited_everywhere_in_the_time_of_one_pass(
     assert files.files["/w/a"] == b"1\r\n2\n" + b"x\ny " * 50_000
 
 
+def test_a_long_line_is_folded_in_the_time_of_one_pass() -> None:
+    """Many matches on one line that are alike but for their quotes cost no look at the whole line each."""
+    files = MemoryFiles(a="“old” ".encode() * 30_000)
+    began = process_time()
+    call(EditTool(workplace(files=files)), path="a", old_string='"old"', new_string="new", replace_all=True)
+    assert process_time() - began < 15
+    assert files.files["/w/a"] == b"new " * 30_000
+
+
 HUNK = re.compile(r"@@ -(\d+),(\d+) \+(\d+),(\d+) @@")
 
 

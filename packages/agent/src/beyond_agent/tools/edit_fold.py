@@ -51,35 +51,86 @@ class Folded:
     def __init__(self, original: str) -> None:
         self.text = without_trailing_blanks(characters(original))
         self.same = self.text == original
-        self._original = original
-        # Starts of one line in both texts. Folding adds and takes no line, and matches are asked for in order.
-        self._starts = (0, 0)
+        self._starts = _Lines(original, self.text)
+        self._ends = _Lines(original, self.text)
 
     def span(self, start: int, end: int) -> tuple[int, int] | None:
-        """Return where a match stands in the original; None where it begins or ends inside one character of it."""
-        first, last = self._back(start, ends=False), self._back(end, ends=True)
+        """Return where a match stands in the original; None where it begins or ends inside one character of it.
+
+        Asked in order, it takes the time of one pass over the text, however many matches a line has.
+        """
+        line = self._starts.at(start)
+        # Blanks before the line's end are not part of what begins with that end.
+        first = line.stop if self.text.startswith("\n", start) else line.back(start)
+        last = self._ends.at(end).back(end)
         return None if first is None or last is None else (first, last)
 
-    def _back(self, at: int, *, ends: bool) -> int | None:
-        """Return the place of a boundary; one that `ends` a match belongs to the character before it."""
-        folded_start, start = self._line_of(at)
-        if not ends and self.text.startswith("\n", at):
-            # Blanks before the line's end are not part of what begins with that end.
-            found = self._original.find("\n", start)
-            return len(self._original) if found < 0 else found
-        stop = self._original.find("\n", start)
-        found = _column(self._original[start : stop if stop >= 0 else None], at - folded_start)
-        return None if found is None else start + found
 
-    def _line_of(self, at: int) -> tuple[int, int]:
-        """Return where the line of a place of `text` begins in `text`, and where it begins in the original."""
-        folded_start, start = self._starts if at >= self._starts[0] else (0, 0)
-        skipped = self.text.count("\n", folded_start, at)
-        if skipped:
-            self._starts = (self.text.rfind("\n", 0, at) + 1, _after_lines(self._original, start, skipped))
-        else:
-            self._starts = (folded_start, start)
-        return self._starts
+class _Lines:
+    """The lines of both texts, looked at in order. Folding adds and takes no line."""
+
+    def __init__(self, original: str, folded: str) -> None:
+        self._original = original
+        self._folded = folded
+        self._line = self._from(0, 0)
+
+    def at(self, place: int) -> _Line:
+        """Return the line of a place of the folded text; fast where it is not before the last."""
+        line = self._line
+        if not line.folded_start <= place <= line.folded_stop:
+            folded_start, start = (line.folded_start, line.start) if place > line.folded_stop else (0, 0)
+            skipped = self._folded.count("\n", folded_start, place)
+            start = _after_lines(self._original, start, skipped)
+            self._line = line = self._from(self._folded.rfind("\n", 0, place) + 1, start)
+        return line
+
+    def _from(self, folded_start: int, start: int) -> _Line:
+        folded_stop = self._folded.find("\n", folded_start)
+        stop = self._original.find("\n", start)
+        return _Line(
+            self._original[start : stop if stop >= 0 else None],
+            start,
+            folded_start,
+            folded_stop if folded_stop >= 0 else len(self._folded),
+        )
+
+
+class _Line:
+    """One line of the original: `start` and `stop` there, and in the folded text.
+
+    What is found of the way back is kept: the parts of the line that were folded, and the boundaries in the last.
+    """
+
+    def __init__(self, text: str, start: int, folded_start: int, folded_stop: int) -> None:
+        self.start = start
+        self.stop = start + len(text)
+        self.folded_start = folded_start
+        self.folded_stop = folded_stop
+        self._ascii = text.isascii()
+        # Nothing composes over two ASCII characters, so a long line is folded in parts up to the one with the boundary.
+        self._rest = _PART.finditer(text)
+        self._parts: list[re.Match[str]] = []
+        self._folded_ends: list[int] = []
+        self._last: tuple[int, list[int], list[int]] = (-1, [], [])
+
+    def back(self, place: int) -> int | None:
+        """Return the place in the original of a boundary, given in the folded text; None where there is none."""
+        column = place - self.folded_start
+        if self._ascii:
+            return self.start + column
+        while (done := self._folded_ends[-1] if self._folded_ends else -1) < column:
+            part = next(self._rest, None)
+            if part is None:
+                return None
+            self._parts.append(part)
+            self._folded_ends.append(max(done, 0) + len(characters(part[0])))
+        number = bisect_left(self._folded_ends, column)
+        if number != self._last[0]:
+            self._last = (number, *_boundaries(self._parts[number][0]))
+        _, originals, folded = self._last
+        column -= self._folded_ends[number - 1] if number else 0
+        at = bisect_left(folded, column)
+        return self.start + self._parts[number].start() + originals[at] if folded[at] == column else None
 
 
 def _after_lines(text: str, start: int, lines: int) -> int:
@@ -98,23 +149,6 @@ def _after_lines(text: str, start: int, lines: int) -> int:
     for _ in range(lines):
         start = text.index("\n", start) + 1
     return start
-
-
-def _column(line: str, column: int) -> int | None:
-    """Return the index in `line` of a boundary that stands at `column` of the folded line."""
-    if line.isascii():
-        return column
-    done = folded_done = 0
-    # Nothing composes over two ASCII characters, so a long line is folded in parts up to the one with the boundary.
-    for part in _PART.findall(line):
-        length = len(characters(part))
-        if column <= folded_done + length:
-            originals, folded = _boundaries(part)
-            at = bisect_left(folded, column - folded_done)
-            return done + originals[at] if folded[at] == column - folded_done else None
-        done += len(part)
-        folded_done += length
-    return None
 
 
 def _boundaries(line: str) -> tuple[list[int], list[int]]:
