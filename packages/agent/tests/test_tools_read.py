@@ -104,6 +104,30 @@ def test_a_huge_file_is_read_by_its_first_part(monkeypatch: pytest.MonkeyPatch) 
         shown(content, offset=3)
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_a_huge_file_of_utf_16_is_read_by_its_first_part(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines end with two bytes, and what is held may end within a pair of surrogates."""
+    monkeypatch.setattr(read_module, "HELD_BYTES", 16)
+    for content in ("\ufeffaä\nccccc\n", "\ufeffaä\ncc𝄞𝄞\n"):
+        held = shown(content.encode(codec))
+        assert held == "     1\taä\n\n[showing lines 1-1; the file goes on after its first 16B]"
+
+
+@pytest.mark.parametrize("content", ["äöüäöüäö".encode(), "aäöüäöü".encode(), "a𝄞a𝄞a𝄞a𝄞".encode()])
+def test_a_huge_line_is_cut_between_characters(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held of a file of one line may end within a character, and is not taken for another encoding."""
+    monkeypatch.setattr(read_module, "HELD_BYTES", 12)
+    text, _, note = shown(content).partition("\n\n")
+    assert note == "[showing lines 1-1; the file goes on after its first 12B]"
+    assert content.decode().startswith(text.removeprefix("     1\t"))
+
+
+def test_a_huge_file_of_lines_that_end_in_cr_alone_is_read_by_its_first_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is not said to end where only what is held does."""
+    monkeypatch.setattr(read_module, "HELD_BYTES", 6)
+    assert shown(b"a\rb\rcccc\r") == "     1\ta\n     2\tb\n\n[showing lines 1-2; the file goes on after its first 6B]"
+
+
 def test_a_file_of_just_what_is_held_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left out of it, and nothing is said to be."""
     monkeypatch.setattr(read_module, "HELD_BYTES", 6)

@@ -55,18 +55,15 @@ class ReadTool:
         media_type = images.media_type_of(content[: images.HEAD_BYTES])
         if media_type is not None:
             return images.attached(content, media_type, info.size, vision=context.vision)
-        held = content
-        if info.size > len(content) >= HELD_BYTES and (end := content.rfind(b"\n")) > 0:
-            # The last line is cut, within a character even.
-            held = content[:end]
+        whole = not info.size > len(content) >= HELD_BYTES
         try:
-            decoded = decode(held)
+            decoded = decode(content if whole else _whole_characters(content))
         except BinaryContent:
             media_type = images.media_type_by_name(path)
             if media_type is not None:
                 return images.attached(content, media_type, info.size, vision=context.vision)
             raise InvalidInput(f"{shown} is a binary file ({size_text(info.size)})") from None
-        return _page(decoded, given.get("offset", 1), given.get("limit", MOST_LINES), whole=held is content)
+        return _page(decoded, given.get("offset", 1), given.get("limit", MOST_LINES), whole=whole)
 
     def read_target(self, given: dict[str, Any]) -> str:
         """Return the canonical path that a call will read."""
@@ -82,6 +79,9 @@ def _page(decoded: Decoded, offset: int, limit: int, *, whole: bool) -> str:
     if "\n" not in text:
         # Lines of an old Mac end in CR alone.
         text = text.replace("\r", "\n")
+    if not whole:
+        # The last line is cut, unless it is all there is.
+        text = text[: text.rfind("\n") + 1] or text
     total = text.count("\n") + (text != "" and not text.endswith("\n"))
     notes = [] if decoded.note is None else [decoded.note]
     if offset > max(total, 1):
@@ -109,6 +109,15 @@ def _page(decoded: Decoded, offset: int, limit: int, *, whole: bool) -> str:
     elif not whole:
         notes.append(f"[showing lines {offset}-{last}; the file goes on after its first {size_text(HELD_BYTES)}]")
     return "\n".join([*shown, "", *notes] if notes else shown)
+
+
+def _whole_characters(content: bytes) -> bytes:
+    """Return bytes that may end within a character, without the last one where that may be."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        # The first half of a pair of surrogates.
+        return content[:-2] if 0xD8 <= content[-1 if content[0] == 0xFF else -2] < 0xDC else content
+    begins = next((at for at in range(1, 5) if content[-at] & 0xC0 != 0x80), 1)
+    return content[:-begins] if content[-begins] >= 0xC0 else content
 
 
 def _shortened(line: str) -> str:
