@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from agent_search import RecordingRunner, answer, memory_place, nowhere, somewhere
+from agent_search import MemoryTree, RecordingRunner, answer, memory_place, nowhere, somewhere
 
 from beyond_agent.tools.grep import GrepTool
+from beyond_agent.tools.grep_query import FileHits, Found, Query
+from beyond_agent.tools.grep_text import result_text
+from beyond_agent.tools.search_root import SearchRoot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +57,20 @@ def test_context_is_at_most_100_lines() -> None:
     """More is not shown on either side."""
     lines = grepped({"a": NUMBERED}, "^150$", context=1000).split("\n")
     assert (lines[0], lines[100], lines[-1], len(lines)) == ("a-50- 50", "a:150: 150", "a-250- 250", 201)
+
+
+def test_context_from_a_large_file_takes_no_memory_for_its_lines() -> None:
+    """Only the lines that are shown are held, beside the file's bytes."""
+    files = MemoryTree({"a": b"line\n" * 400_000 + b"hit\n"})
+    query = Query(pattern="hit", root=SearchRoot(folder="/w"), before=1)
+    tracemalloc.start()
+    try:
+        text = result_text(Found([FileHits("a", [(400_001, b"hit")])], unreadable=False), query, files)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert text == "a-400000- line\na:400001: hit"
+    assert peak < 4 * 1024 * 1024
 
 
 def test_the_first_matches_of_all_are_shown() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from beyond_agent.tools.grep_python import searchable
@@ -78,13 +80,11 @@ class _Shown:
             content = searchable(self._files.read(f"{root.folder.rstrip('/')}/{root.name or hits.path}"))
         except OSError:
             content = None
-        lines = (content or b"").removesuffix(b"\n").split(b"\n")
-        numbers = {
-            number
-            for hit, _ in hits.lines
-            for number in range(max(1, hit - self._query.before), min(len(lines), hit + self._query.after) + 1)
-        }
-        return {number: head_of(lines[number - 1]) for number in numbers}
+        before, after = self._query.before, self._query.after
+        numbers = {number for hit, _ in hits.lines for number in range(hit - before, hit + after + 1)}
+        # A log may be large, so that its lines are looked at one by one.
+        lines = enumerate(islice(BytesIO(content or b""), max(numbers)), 1)
+        return {number: head_of(line.removesuffix(b"\n")) for number, line in lines if number in numbers}
 
     def _clipped(self, head: bytes) -> str:
         text = self._decoded(head)
