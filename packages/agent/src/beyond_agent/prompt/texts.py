@@ -20,7 +20,8 @@ MOST_BYTES: Final = 256 * 1024
 
 _HEAD: Final = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _LINE: Final = re.compile(r"([A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(.*)|)$")
-_BLOCK: Final = re.compile(r"[|>][+-]?$")
+_BLOCK: Final = re.compile(r"[|>][1-9+-]{0,2}(?:\s+#.*)?$")
+_QUOTED: Final = re.compile(r"""(?:"((?:[^"\\]|\\.)*+)"|'((?:[^']|'')*+)')(?:\s+\#.*)?$""")
 
 
 class Named(Protocol):
@@ -99,7 +100,8 @@ def front_matter(text: str) -> tuple[dict[str, str], str]:
         return {}, text
     values: dict[str, list[str]] = {}
     lines: list[str] = []
-    for line in found[1].splitlines():
+    # What else may part lines, as U+2028, is text here as it is in YAML.
+    for line in found[1].replace("\r\n", "\n").split("\n"):
         key = _LINE.match(line)
         if key is not None:
             lines = values[key[1]] = [(key[2] or "").strip()]
@@ -113,9 +115,9 @@ def _value(lines: list[str]) -> str:
     if _BLOCK.match(first):
         return ("\n" if first.startswith("|") else " ").join(rest).strip()
     text = " ".join(line for line in lines if line)
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
-        quote = text[0]
-        return text[1:-1].replace("''", "'") if quote == "'" else re.sub(r'\\(["\\])', r"\1", text[1:-1])
+    quoted = _QUOTED.match(text)
+    if quoted is not None:
+        return quoted[2].replace("''", "'") if quoted[1] is None else re.sub(r'\\(["\\])', r"\1", quoted[1])
     return re.sub(r"\s+#.*$", "", text)
 
 
