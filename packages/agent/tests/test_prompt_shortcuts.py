@@ -66,6 +66,15 @@ def test_a_template_is_filled(project: Project) -> None:
     assert expand("/fix\nit") == "Fix it now."
 
 
+def test_a_template_that_is_nothing_without_arguments_needs_some() -> None:
+    """No empty prompt is made of it, as none is taken."""
+    expand = Shortcuts({}, {"a": Template("a", "", "$1 $@", "/a.md", "own")}).expand
+    assert expand("/a x") == "x x"
+    for text in ("/a", "/a ''"):
+        with pytest.raises(UsageError, match=r"^/a: the template has no text without arguments$"):
+            expand(text)
+
+
 @pytest.mark.parametrize(
     "text", ["/other x", "/etc/passwd is odd", "/", "//fix", "fix", " /fix it", "see /fix it", "", "/fix.md", "/FIX it"]
 )

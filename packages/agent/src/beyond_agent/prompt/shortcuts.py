@@ -28,7 +28,8 @@ class Shortcuts:
     def expand(self, text: str) -> str:
         """Return the prompt that a text stands for; the text itself where it begins with neither.
 
-        Raises UsageError for a skill that there is not, or whose file can no longer be read.
+        Raises UsageError for a skill that there is not, or whose file can no longer be read, and for a template that is
+        nothing without arguments.
         """
         call = _CALL.fullmatch(text)
         if call is None:
@@ -37,7 +38,12 @@ class Shortcuts:
         if call[1]:
             return self._skill(call[2], arguments)
         template = self.templates.get(call[2])
-        return text if template is None else templates.filled(template.body, arguments)
+        if template is None:
+            return text
+        filled = templates.filled(template.body, arguments)
+        if not filled.strip():
+            raise UsageError(f"/{template.name}: the template has no text without arguments")
+        return filled
 
     def _skill(self, name: str, arguments: str) -> str:
         skill = self.skills.get(name)
