@@ -72,7 +72,7 @@ def test_the_first_paths_of_all_are_shown() -> None:
     assert body.split("\n") == names[:1000]
     assert notice == "[result limit 1000 reached; use limit=2000 for more, or a narrower pattern or path]"
     assert limited(limit=2).startswith("00000\n00001\n\n[result limit 2 reached; use limit=4 for more")
-    assert "[result limit 10000 reached; use" in limited(limit=11_000)
+    assert "[result limit 10000 reached; use a narrower pattern or path]" in limited(limit=11_000)
     assert "reached" not in found(TREE, "*.py", limit=4)
     assert found(TREE, "*.py", limit=3).startswith(".dot/d.py\nsrc/a.py\nsrc/x/b.py\n\n[result limit 3 reached; ")
 

@@ -84,6 +84,12 @@ def test_the_first_matches_of_all_are_shown() -> None:
     assert grepped({"b": b"hit\nhit", "a": b"hit"}, limit=3) == "a:1: hit\nb:1: hit\nb:2: hit"
 
 
+def test_no_limit_above_the_highest_is_named() -> None:
+    """More than 10,000 matches are not collected, whatever the limit."""
+    notice = "[match limit 10000 reached; use a narrower pattern, path or glob]"
+    assert notice in grepped({"a": b"hit\n" * 10_001}, limit=30_000)
+
+
 def test_a_match_beyond_the_limit_may_be_context() -> None:
     """It is shown as context is."""
     assert grepped({"a": b"hit\nhit\n"}, limit=1, after=1).startswith("a:1: hit\na-2- hit\n\n[match limit 1 ")

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from beyond_agent.tools.globs import BadGlob, path_glob
-from beyond_agent.tools.listing import MOST_RESULTS, listing, name_bytes, path_order, shown_name
+from beyond_agent.tools.listing import MOST_RESULTS, limit_notice, listing, name_bytes, path_order, shown_name
 from beyond_agent.tools.search_ripgrep import WALK, run_ripgrep
 from beyond_agent.tools.search_walk import Walk
 from beyond_agent_core.errors import InvalidInput
@@ -79,9 +79,7 @@ def result_text(fitting: Fitting, *, unreadable: bool) -> str:
     limit = fitting.limit
     notices = [_UNREADABLE] if unreadable else []
     if len(found) > limit:
-        notices.insert(
-            0, f"result limit {limit} reached; use limit={2 * limit} for more, or a narrower pattern or path"
-        )
+        notices.insert(0, limit_notice("result", limit, "a narrower pattern or path"))
     lines = [shown_name(each) for each in found[:limit]] or [f'no files matching "{fitting.pattern}"']
     return listing(lines, notices, "use a narrower pattern or path")
 

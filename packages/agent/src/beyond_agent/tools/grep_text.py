@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from beyond_agent.tools.grep_python import searchable
 from beyond_agent.tools.grep_query import HEAD_BYTES, FileHits, head_of
-from beyond_agent.tools.listing import listing, shown_name
+from beyond_agent.tools.listing import limit_notice, listing, shown_name
 from beyond_agent.tools.text import LATIN_1_NOTE
 from beyond_agent_core.errors import ExecutionFailed
 
@@ -34,8 +34,7 @@ def result_text(found: Found, query: Query, files: FileSystem) -> str:
     kept = list(_limited(found.files, query.limit))
     notices: list[str] = []
     if sum(len(each.lines) for each in found.files) > query.limit:
-        narrower = "a narrower pattern, path or glob"
-        notices.append(f"match limit {query.limit} reached; use limit={2 * query.limit} for more, or {narrower}")
+        notices.append(limit_notice("match", query.limit, "a narrower pattern, path or glob"))
     elif found.unreadable:
         notices.append(_UNREADABLE)
     shown = _Shown(query, files)

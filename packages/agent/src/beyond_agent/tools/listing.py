@@ -31,6 +31,12 @@ def shown_name(path: str) -> str:
     return path if path.isascii() and path.isprintable() else _ODD.sub(_escaped, path)
 
 
+def limit_notice(what: str, limit: int, narrower: str) -> str:
+    """Return what to do about more results than `limit`, which goes no higher than its bound; `what` is their kind."""
+    more = "" if limit >= MOST_RESULTS else f"limit={2 * limit} for more, or "
+    return f"{what} limit {limit} reached; use {more}{narrower}"
+
+
 def listing(lines: Sequence[str], notices: Sequence[str], narrow: str) -> str:
     """Return lines, then after a blank line what there is to say of them, within the limits of a tool's output.
 
