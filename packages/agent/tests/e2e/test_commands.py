@@ -139,6 +139,15 @@ def test_sessions_are_listed_where_the_settings_keep_them(tmp_path: Path) -> Non
         assert user.do("sessions", AI_AGENT_SESSION_DIR="elsewhere").out == ""
 
 
+def test_trust_is_told_whatever_a_directory_is_called(user: User) -> None:
+    """A name that the locale has no letters for is printed, one that would act on a terminal or end the line is not."""
+    for name, printed in (("é", "é"), ("a\x1b[2J\ntrusted  b", "a\\x1b[2J\\ntrusted  b")):
+        (user.cwd / name).mkdir()
+        done = user.do("trust", str(user.cwd / name), PYTHONIOENCODING="ascii")
+        assert (done.status, done.out) == (0, f"trusted: {user.cwd}/{printed}\n")
+        assert f"trusted  {user.cwd}/{printed}\n" in user.do("trust", "--list", PYTHONIOENCODING="ascii").out
+
+
 def test_trust_is_given_listed_and_taken_back(user: User) -> None:
     """The project of the current directory by default; what is below a trusted one is trusted."""
     assert user.do("trust").out == f"trusted: {user.cwd}\n"
