@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -129,6 +130,23 @@ def test_program_or_directory_that_is_missing_is_named(runner: LocalRunner, tmp_
         assert caught.value.filename == name
     # The pipe to the watchdog is there since then.
     assert descriptors() == before + 1
+
+
+def test_a_start_without_descriptors_left_keeps_none(runner: LocalRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is room for one pipe and no second, the first is given back."""
+    ran(runner, shell("exit"))
+    before = descriptors()
+    left = [os.pipe]
+
+    def scarce() -> tuple[int, int]:
+        if not left:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return left.pop()()
+
+    monkeypatch.setattr(os, "pipe", scarce)
+    with pytest.raises(OSError, match="Too many open files"):
+        ran(runner, shell("exit"))
+    assert descriptors() == before
 
 
 def test_fault_of_output_ends_the_program(runner: LocalRunner) -> None:

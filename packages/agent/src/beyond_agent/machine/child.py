@@ -117,10 +117,11 @@ def environment(given: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _started(command: Command) -> tuple[int, tuple[int, ...]]:
-    ends = [os.pipe() for _ in range(1 if command.merge else 2)]
+    ends: list[tuple[int, int]] = []
     try:
-        for reading, _ in ends:
-            os.set_blocking(reading, False)
+        for _ in range(1 if command.merge else 2):
+            ends.append(os.pipe())
+            os.set_blocking(ends[-1][0], False)
         process = subprocess.Popen(
             command.argv,
             stdin=subprocess.DEVNULL,
