@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from beyond_agent.arguments import parse
+from beyond_agent.cli.printing import print_line
 from beyond_agent.errors import AgentFault
 from beyond_agent.job.output import inert
 from beyond_agent.startup import here_told, settled
@@ -35,10 +36,10 @@ def main(argv: list[str]) -> int:
     except SessionError as error:
         raise AgentFault(error.code, str(error)) from None
     if told.json:
-        _write(msgspec.json.encode(page.sessions))
+        print_line(msgspec.json.encode(page.sessions).decode())
         return 0
     for each in page.sessions:
-        _write(_line(each, with_cwd=told.all).encode())
+        print_line(_line(each, with_cwd=told.all))
     if not page.sessions:
         where = "" if told.all else "; --all lists those of other directories"
         sys.stderr.write(f"no sessions{where}\n")
@@ -49,11 +50,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="those of every directory")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--session-dir", metavar="PATH", help="where they are kept (AI_AGENT_SESSION_DIR)")
-
-
-def _write(line: bytes) -> None:
-    """Print UTF-8 whatever the locale says: titles are in any script."""
-    sys.stdout.buffer.write(line + b"\n")
 
 
 def _line(each: Listed, *, with_cwd: bool) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from beyond_agent.arguments import parse
+from beyond_agent.cli.printing import print_line
 from beyond_agent.errors import UsageError
 from beyond_agent.prompt.texts import shown
 from beyond_agent.prompt.trust import TrustStore
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
         if told.path is not None:
             raise UsageError("--list: takes no PATH; it lists them all")
         for directory, trusted in TrustStore(here_told(os.environ).trust).projects().items():
-            _write(f"{'trusted' if trusted else 'untrusted'}  {shown(directory)}")
+            print_line(f"{'trusted' if trusted else 'untrusted'}  {shown(directory)}")
         return 0
     return decide(told.path, trusted=True)
 
@@ -40,10 +40,5 @@ def decide(path: str | None, *, trusted: bool) -> int:
     if not os.path.isdir(directory) and (trusted or os.path.realpath(directory) not in store.projects()):  # noqa: PTH112 - as above
         raise UsageError(f"PATH: there is no directory {path!r}")
     real = store.set(directory, trusted=trusted)
-    _write(f"{'trusted' if trusted else 'untrusted'}: {shown(real)}")
+    print_line(f"{'trusted' if trusted else 'untrusted'}: {shown(real)}")
     return 0
-
-
-def _write(line: str) -> None:
-    """Print UTF-8 whatever the locale says: directories are named in any script."""
-    sys.stdout.buffer.write(f"{line}\n".encode())
