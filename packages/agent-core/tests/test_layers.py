@@ -41,6 +41,7 @@ MORE = {
     "drive.py": {"asyncio"},
     "drive_backlog.py": {"asyncio"},
     "drive_call.py": {"asyncio"},
+    "drive_hooks.py": {"asyncio"},
     "hooks.py": {"logging"},
     "tools.py": {"inspect"},
 }

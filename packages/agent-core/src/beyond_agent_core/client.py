@@ -18,8 +18,9 @@ from beyond_agent_core.client_headers import VALUE, checked, is_stream, request_
 from beyond_agent_core.client_histories import Histories
 from beyond_agent_core.client_pool import ConnectionPool
 from beyond_agent_core.client_target import parse_base
+from beyond_agent_core.drive_hooks import call_quietly
 from beyond_agent_core.errors import ConfigError, RunFault
-from beyond_agent_core.hooks import LOG, Hooks, call_quietly
+from beyond_agent_core.hooks import LOG, Hooks
 from beyond_agent_core.transport import TransportFailed
 from beyond_wire.caps import caps_for
 from beyond_wire.errors import ProviderError, WireError

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from beyond_agent_core import hooks as hook
+from beyond_agent_core import drive_hooks as hook
 from beyond_agent_core.clip import RESULT_BYTES, SNAPSHOT_BYTES, TURN_BYTES, clipped
 from beyond_agent_core.dispatch_progress import PROGRESS_S, Progress, tellable
 from beyond_agent_core.dispatch_threads import in_thread
 from beyond_agent_core.effects import ToolResult
 from beyond_agent_core.errors import ExecutionFailed, InvalidInput
 from beyond_agent_core.events import ToolEnd
+from beyond_agent_core.hooks import LOG
 from beyond_agent_core.run import BROKEN_OFF
 from beyond_agent_core.tools import ToolContext, ToolOutput, target_of
 from beyond_wire.surrogates import clean_text
@@ -139,7 +140,7 @@ class Call:
                     given, text=replaced.text, is_error=replaced.is_error, images=replaced.images
                 )
             elif replaced is not None:
-                hook.LOG.warning("hook after_tool_call returned %s, not ToolOutput", type(replaced).__name__)
+                LOG.warning("hook after_tool_call returned %s, not ToolOutput", type(replaced).__name__)
         finally:
             self.end(output)
         return None

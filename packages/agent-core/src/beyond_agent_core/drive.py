@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from beyond_agent_core import drive_hooks as hook
 from beyond_agent_core import effects as ask
-from beyond_agent_core import hooks as hook
 from beyond_agent_core.dispatch_call import ABANDONED_S
 from beyond_agent_core.drive_call import EVENT_IDLE_S, ModelCall
+from beyond_agent_core.hooks import LOG, Hooks
 from beyond_wire.types import Turn
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from beyond_agent_core.control import Control
     from beyond_agent_core.dispatch import Dispatcher
     from beyond_agent_core.events import AgentEvent
-    from beyond_agent_core.hooks import Hooks, Maybe
+    from beyond_agent_core.hooks import Maybe
     from beyond_agent_core.run import Run
     from beyond_agent_core.run_steps import Steps
     from beyond_agent_core.transport import ModelTransport
@@ -78,7 +79,7 @@ class Driver:
         self._tools = tools
         self._emit = emit
         self._save = save
-        self._hooks = hooks or hook.Hooks()
+        self._hooks = hooks or Hooks()
         self._grace_s = grace_s
         self._model = ModelCall(
             transport,
@@ -137,7 +138,7 @@ class Driver:
             try:
                 answer = self._emit(effect.event) if isinstance(effect, ask.Emit) else await self._to_its_end(effect)
             except Exception as error:  # noqa: BLE001 - the loop ends the run in order, and tells it
-                hook.LOG.error("%s failed", type(effect).__name__, exc_info=error)
+                LOG.error("%s failed", type(effect).__name__, exc_info=error)
                 fault = error
 
     async def _to_its_end(self, effect: ask.Effect) -> ask.Answer:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from beyond_agent_core import hooks as hook
+from beyond_agent_core import drive_hooks as hook
 from beyond_agent_core.effects import CallFailed, CallModel
 from beyond_agent_core.errors import RunFault
 from beyond_agent_core.events import Streamed
+from beyond_agent_core.hooks import LOG
 from beyond_agent_core.transport import TransportFailed, fault_of
 from beyond_wire.accumulate import Accumulator
 from beyond_wire.errors import WireError
@@ -96,7 +97,7 @@ class ModelCall:
         replaced = await hook.call_quietly(hooked, "before_provider_request", request)
         if replaced is None or isinstance(replaced, ModelRequest):  # pyright: ignore[reportUnnecessaryIsInstance] - hooks are others' code
             return replaced or request
-        hook.LOG.warning("hook before_provider_request returned %s, not ModelRequest", type(replaced).__name__)
+        LOG.warning("hook before_provider_request returned %s, not ModelRequest", type(replaced).__name__)
         return request
 
 

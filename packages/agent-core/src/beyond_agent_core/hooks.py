@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -44,31 +44,3 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
     before_provider_request: "Callable[[ModelRequest], Maybe[ModelRequest | None]] | None" = None
     before_provider_payload: Callable[[bytes], Maybe[bytes | None]] | None = None
     after_provider_response: Callable[[int, Mapping[str, str]], Maybe[object]] | None = None
-
-
-async def call(hook: Callable[..., Maybe[T]], *arguments: object) -> T:
-    """Return what a hook returns, awaited where it is to be. Raises what it raises.
-
-    A hook whose own wait was cancelled raises RuntimeError: only a cancel of the run is one.
-    """
-    from asyncio import CancelledError, current_task  # noqa: PLC0415 - the loop runs without asyncio too
-
-    try:
-        returned = hook(*arguments)
-        return cast("T", await returned if isinstance(returned, Awaitable) else returned)
-    except CancelledError:
-        task = current_task()
-        if task is None or task.cancelling():
-            raise
-        raise RuntimeError("what it waited for was cancelled") from None
-
-
-async def call_quietly(hook: Callable[..., Maybe[T]] | None, name: str, *arguments: object) -> T | None:
-    """Return what a hook returns; None where there is none, and, with a line in the log, where it fails."""
-    if hook is None:
-        return None
-    try:
-        return await call(hook, *arguments)
-    except Exception as error:  # noqa: BLE001 - a hook that observes must not disturb the run
-        LOG.warning("hook %s failed: %s: %s", name, type(error).__name__, error)
-        return None
