@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
 from beyond_wire import anthropic
 from beyond_wire.caps import caps_for
@@ -13,11 +14,16 @@ from beyond_wire.types import (
     Dialect,
     Message,
     ModelRequest,
+    RedactedThinkingBlock,
+    ThinkingBlock,
     ToolDef,
     ToolUseBlock,
     assistant,
     user,
 )
+
+if TYPE_CHECKING:
+    from beyond_wire.types import ContentBlock
 
 
 def _request(*messages: Message, model: str = OLD, **options: Any) -> ModelRequest:
@@ -46,3 +52,14 @@ def test_description_that_is_empty_is_left_out() -> None:
     """A tool without a description is sent without one."""
     body = msgspec.json.decode(_encode(_request(tools=(ToolDef(name="a", description="", input_schema={}),))))
     assert "description" not in body["tools"][0]
+
+
+@pytest.mark.parametrize(
+    "thought", [ThinkingBlock(thinking="Hm", signature="sig"), RedactedThinkingBlock(data="sealed")]
+)
+def test_answer_that_is_only_thinking_ends_with_text(thought: ContentBlock) -> None:
+    """An answer cut while the model thought keeps its thinking and gets a text behind it, so that it can be sent."""
+    body = msgspec.json.decode(_encode(_request(user("Hi"), assistant([thought]), user("On"))))
+    kinds = [block["type"] for block in body["messages"][1]["content"]]
+    assert kinds == [thought.__struct_config__.tag, "text"]
+    assert body["messages"][1]["content"][-1]["text"] == "(no content)"

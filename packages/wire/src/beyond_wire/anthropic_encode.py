@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from beyond_wire.anthropic_thinking import thinking_fields
 from beyond_wire.encoding import body_bytes
 from beyond_wire.history import prepare
+from beyond_wire.history_steps import NO_CONTENT
 from beyond_wire.surrogates import clean_text
 from beyond_wire.types import (
     ImageBlock,
@@ -82,6 +83,10 @@ def _messages(request: ModelRequest, mark: Fields) -> list[Fields]:
     messages: list[Fields] = [
         {"role": message.role, "content": [_block(block) for block in message.content]} for message in request.messages
     ]
+    for message in messages[:-1]:
+        if message["content"][-1]["type"] in _UNMARKED:
+            # An answer that was cut while the model thought; the API refuses a message that ends so.
+            message["content"].append({"type": "text", "text": NO_CONTENT})
     for message in reversed(messages):
         for block in reversed(message["content"]):
             if block["type"] not in _UNMARKED:
