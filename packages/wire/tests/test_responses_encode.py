@@ -17,6 +17,8 @@ from beyond_wire.types import (
     Dialect,
     Message,
     ModelRequest,
+    TextBlock,
+    ThinkingBlock,
     ToolUseBlock,
     assistant,
     user,
@@ -85,3 +87,15 @@ def test_long_ids_stay_apart() -> None:
     assert len(set(ids)) == len(ids) == len(long)
     assert all(one.startswith("fc_") and len(one) == 35 for one in ids)
     assert _encode(request) == _encode(request)
+
+
+def test_reasoning_that_led_to_nothing_is_left_out() -> None:
+    """Of an answer cut while the model thought nothing is sent but what stands before the last of its reasoning."""
+    first, last = (
+        ThinkingBlock(thinking="", signature=f'{{"type":"reasoning","id":"rs_{at}","encrypted_content":"e"}}')
+        for at in (1, 2)
+    )
+    said = TextBlock(text="So", id="msg_1")
+    for answer, kinds in (([last], []), ([first, last], []), ([first, said, last], ["reasoning", "message"])):
+        items = msgspec.json.decode(_encode(_request(user("Hi"), assistant(answer), user("On"))))["input"]
+        assert [item.get("type") for item in items[1:-1]] == kinds

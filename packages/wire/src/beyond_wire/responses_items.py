@@ -83,6 +83,9 @@ def _answered(message: Message, at: int) -> list[Fields | msgspec.Raw]:
                     texts += 1
             case _:
                 pass  # redacted thinking, which only its own provider can read
+    while items and isinstance(items[-1], msgspec.Raw):
+        # An answer that was cut while the model thought; the API refuses reasoning without what it led to.
+        items.pop()
     return items
 
 
