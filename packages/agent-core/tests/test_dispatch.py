@@ -526,6 +526,29 @@ def test_an_interrupt_that_was_there_before_lets_nothing_run() -> None:
     assert [name for name, _ in turn.told()] == ["ToolStart", "ToolEnd"]
 
 
+def test_a_call_whose_path_is_held_by_a_write_that_never_ends_is_over_in_its_time() -> None:
+    """The wait for the path is a part of the time of a call, and a path that it did not get stays the other's."""
+    free, locks = threading.Event(), WriteLocks()
+
+    def body(path: str) -> str:
+        """Write, and hear nothing."""
+        free.wait(10)
+        return path
+
+    async def scenario() -> ToolsDone:
+        bounds = ToolBounds(timeout_s=0.05, grace_s=0.02)
+        turn = Turn([tool(write_target=path_of)(body)], locks=locks, bounds=bounds)
+        done = await turn.run(("body", {"path": "a"}), ("body", {"path": "a"}))
+        assert locks.paths == ("a",)
+        free.set()
+        while locks.paths:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.001)
+        return done
+
+    timed_out = "tool execution failed: timed out after 0.05 s"
+    assert texts(asyncio.run(scenario())) == [timed_out, f"{timed_out}: another write of its path has not ended"]
+
+
 # -- locks
 
 

@@ -125,7 +125,14 @@ class Dispatcher:
     async def _one(self, call: Call) -> None:
         """Run one call that has been let through, and tell its end; no other one writes its path meanwhile."""
         target = call.write_target()
-        give_up = None if target is None else await self._locks.hold(target)
+        try:
+            async with asyncio.timeout(self._bounds.timeout_s):
+                give_up = None if target is None else await self._locks.hold(target)
+        except TimeoutError:
+            # A write that was left behind holds its path until it has ended, which may be never.
+            return call.end(
+                ToolOutput(text=f"{self._timed_out()}: another write of its path has not ended", is_error=True)
+            )
         work = asyncio.ensure_future(call.work(self._vision()))
         if give_up is not None:
             # With the work, and not with this coroutine, which may leave it behind.
@@ -144,8 +151,10 @@ class Dispatcher:
         await asyncio.wait([work], timeout=self._bounds.grace_s)
         if not work.done():
             self._leave(work, [call])
-        text = f"tool execution failed: timed out after {self._bounds.timeout_s:g} s"
-        return call.end(ToolOutput(text=text, is_error=True))
+        return call.end(ToolOutput(text=self._timed_out(), is_error=True))
+
+    def _timed_out(self) -> str:
+        return f"tool execution failed: timed out after {self._bounds.timeout_s:g} s"
 
     async def _break_off(self, task: asyncio.Future[None], calls: Sequence[Call]) -> None:
         """End what still runs; what comes to an end in its time keeps its result, the rest is left behind."""
