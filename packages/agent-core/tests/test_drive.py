@@ -240,6 +240,30 @@ def test_a_cancel_at_every_turn_of_the_event_loop() -> None:
     assert tried > 20
 
 
+def test_no_request_follows_a_cancel_at_any_turn_of_the_event_loop() -> None:
+    """Whatever the run was about to do when the control was told, the model is not asked any more."""
+
+    async def scenario(turns: int) -> bool:
+        control, model = Control(), ScriptedTransport([*SCRIPT, *SCRIPT])
+        control.follow_up("more")
+        agent = Agent(model, model="m", tools=[read])
+        task = asyncio.ensure_future(agent.run(Session(), "go", control=control))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if task.done():
+            return False
+        control.cancel()
+        asked = len(model.requests)
+        await task
+        assert len(model.requests) == asked, turns
+        return True
+
+    tried = 1
+    while asyncio.run(scenario(tried)):
+        tried += 1
+    assert tried > 20
+
+
 def test_time_that_is_up_ends_whatever_hangs() -> None:
     """A stalled stream, a wait for a further attempt, a tool: as the limit that it is, and the session goes on."""
 

@@ -52,6 +52,8 @@ class ModelCall:
     async def ask(self, effect: CallModel) -> Turn | CallFailed | None:
         """Return the answer or how it failed; None where the run was cancelled meanwhile."""
         request = await self._shaped(effect)
+        if self._cancelled():
+            return None
         answer = Accumulator()
         watch = _Watch(self._idle_s)
         stream = self._transport.stream(request)
