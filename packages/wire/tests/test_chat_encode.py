@@ -14,6 +14,7 @@ from beyond_wire.accumulate import turn_of
 from beyond_wire.caps import caps_for
 from beyond_wire.chat_shapes import REASONING_FIELDS
 from beyond_wire.errors import EncodeError
+from beyond_wire.history_steps import UNNAMED
 from beyond_wire.testing.chat_golden import PLAIN, SEEING, WEATHER
 from beyond_wire.testing.chat_requests import REQUESTS
 from beyond_wire.testing.chat_turns import TURNS
@@ -129,7 +130,8 @@ def test_decoded_turn_is_replayed(turn: Any) -> None:
     texts = [block.text for block in blocks if block.__struct_config__.tag == "text"]
     assert (replayed["content"] or "") in {"\n\n".join(texts), "(no content)"}
     calls = [block for block in blocks if isinstance(block, ToolUseBlock)]
-    assert [call["function"]["name"] for call in replayed.get("tool_calls", ())] == [call.name for call in calls]
+    names = [call.name or UNNAMED for call in calls]
+    assert [call["function"]["name"] for call in replayed.get("tool_calls", ())] == names
     assert [msgspec.json.decode(call["function"]["arguments"]) for call in replayed.get("tool_calls", ())] == [
         call.input for call in calls
     ]

@@ -242,3 +242,17 @@ def test_an_unchanged_prefix_costs_little() -> None:
         return (again - started) / (process_time() - again)
 
     assert min(ratio() for _ in range(5)) < 0.2
+
+
+def test_name_that_no_provider_takes_is_sent_as_one_that_they_take() -> None:
+    """A call of what nobody offered does not make its history unfit, unless a tool of that name is offered now."""
+    call = t.ToolUseBlock(id="a", name="my.tool", input={})
+    request = _request(
+        [t.user("a"), t.assistant([call]), t.user("b"), t.assistant([t.TextBlock(text="c")]), t.user("d")]
+    )
+    offers = replace(request, tools=(t.ToolDef(name="my.tool", description="", input_schema={}),))
+    preparer = Preparer()
+    for asked, name in ((request, "my_tool"), (offers, "my.tool"), (request, "my_tool")):
+        prepared = preparer.prepare(asked, SEES)
+        assert prepared == prepare(asked, SEES)
+        assert [one.name for one in t.tool_uses(prepared.messages[1])] == [name]

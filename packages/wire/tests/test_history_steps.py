@@ -57,6 +57,17 @@ def test_system_messages_give_their_texts() -> None:
     assert h.without_system([user()]) == ([], [user()])
 
 
+def test_calls_have_names_that_providers_take() -> None:
+    """What is no letter, digit, _ or - becomes _, long names are cut, none is `unnamed`; a tool of that name has it."""
+    names = ("read", "a.b c", "x" * 65, "", "my.tool")
+    calls = bot(*[t.ToolUseBlock(id="1", name=name, input={}) for name in names])
+    offered = h.odd_names([t.ToolDef(name=name, description="", input_schema={}) for name in ("read", "my.tool")])
+    said, fit = h.with_fit_names([user(text("x")), calls], offered)
+    assert said == user(text("x"))
+    assert [one.name for one in t.tool_uses(fit)] == ["read", "a_b_c", "x" * 64, "unnamed", "my.tool"]
+    assert h.with_fit_names([fit], offered)[0] is fit
+
+
 def test_orphan_results_are_dropped() -> None:
     """A result goes when its call is not in the assistant message before it; text and images beside it stay."""
     messages = [

@@ -10,6 +10,8 @@ The contract numbers eleven steps. Three run before their number, with the same 
 - ids (9) and turns of other models (8) before messages are merged (5), because a merged message no longer says who made
   it; what step 8 empties is then filled by step 7.
 
+Beside them names of calls are made valid, with the ids.
+
 Every step looks back no further than the assistant message before, except for the ids already given. So where an
 assistant message follows a user message, a history can be cut, and the part before the cut never changes again:
 `Preparer` keeps that part.
@@ -26,6 +28,8 @@ from beyond_wire.errors import EncodeError
 from beyond_wire.history_steps import (
     failed,
     merged,
+    odd_names,
+    with_fit_names,
     with_given_ids,
     with_missing_results,
     with_plain_foreign,
@@ -71,7 +75,7 @@ class Preparer:
 
     def prepare(self, request: ModelRequest, caps: Caps) -> ModelRequest:
         """Return what the function `prepare` returns. Raises as it does, and then forgets nothing."""
-        key = (request.model, caps, request.block_images)
+        key = (request.model, caps, request.block_images, odd_names(request.tools))
         if key != self._key or not self._begins(request.messages):
             self._forget(key, ToolIds(caps.dialect))
         known = len(self._source)
@@ -122,7 +126,7 @@ def _fit(
     except RecursionError as error:
         raise EncodeError(culprit(request), "nested too deeply") from error
     texts, messages = without_system(messages)
-    messages = with_missing_results(without_orphans(messages))
+    messages = with_missing_results(without_orphans(with_fit_names(messages, odd_names(request.tools))))
     messages = with_plain_foreign(with_given_ids(messages, ids, request.model), request.model)
     messages = without_blanks(with_results_first(merged(messages, opening=opening)))
     if request.block_images or not caps.vision:

@@ -6,6 +6,7 @@ histories stay equal and cheap.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,10 @@ from beyond_wire.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from beyond_wire.tool_ids import ToolIds
-    from beyond_wire.types import ContentBlock
+    from beyond_wire.types import ContentBlock, ToolDef
 
 NO_RESULT = "no result recorded for this tool call"
 """Error result of a call whose result was never stored (wire contract, history)."""
@@ -37,6 +40,12 @@ IMAGE_OMITTED = "(image omitted: model does not support images)"
 
 TOOL_IMAGE_OMITTED = "(tool image omitted: model does not support images)"
 """Text in the place of the images of a result (wire contract, history)."""
+
+UNNAMED = "unnamed"
+"""Name in a request of a call that has none."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 # Blocks that no provider accepts in the other role. In a stored history they are as lost as a result without its call.
 _USER_ONLY = (ToolResultBlock, ImageBlock)
@@ -165,6 +174,30 @@ def with_given_ids(messages: list[Message], ids: ToolIds, model: str) -> list[Me
             content.append(new)
         renamed.append(_with_content(message, tuple(content)))
     return renamed
+
+
+def odd_names(tools: Iterable[ToolDef]) -> frozenset[str]:
+    """Names of tools that not every provider takes; whoever offers such a one knows that his does."""
+    return frozenset([tool.name for tool in tools if _NAME.fullmatch(tool.name) is None])
+
+
+def with_fit_names(messages: list[Message], offered: frozenset[str]) -> list[Message]:
+    """Messages whose calls have names that every provider takes, or one of `offered`.
+
+    A model may call what nobody offered, by any name or none, and providers refuse a history with their own mistake.
+    """
+    return [
+        message
+        if message.role == "user"
+        else _with_content(message, tuple([_fit_name(block, offered) for block in message.content]))
+        for message in messages
+    ]
+
+
+def _fit_name(block: ContentBlock, offered: frozenset[str]) -> ContentBlock:
+    if not isinstance(block, ToolUseBlock) or _NAME.fullmatch(block.name) is not None or block.name in offered:
+        return block
+    return replace(block, name=_UNSAFE.sub("_", block.name)[:64] or UNNAMED)
 
 
 def is_foreign(message: Message, model: str) -> bool:
