@@ -65,8 +65,10 @@ def test_decoded_answer_goes_back_as_it_came(turn: Any) -> None:
         assert [item["content"][0]["text"] for item in sent] == ["(no content)"]
         return
     for item, back in zip(came, sent, strict=False):
-        if item["type"] == "reasoning":
+        if item["type"] == "reasoning" and (item.get("encrypted_content") or item.get("content")):
             assert back == item
+        elif item["type"] == "reasoning":
+            assert back["content"][0]["text"].strip() == "".join(part["text"] for part in item["summary"])
         elif item["type"] == "message":
             assert (back["id"], back.get("phase")) == (item["id"], item.get("phase"))
             assert back["content"][0]["text"] == "".join(_texts(item))
@@ -99,3 +101,14 @@ def test_reasoning_that_led_to_nothing_is_left_out() -> None:
     for answer, kinds in (([last], []), ([first, last], []), ([first, said, last], ["reasoning", "message"])):
         items = msgspec.json.decode(_encode(_request(user("Hi"), assistant(answer), user("On"))))["input"]
         assert [item.get("type") for item in items[1:-1]] == kinds
+
+
+@pytest.mark.parametrize("held", ["", ',"encrypted_content":null', ',"encrypted_content":"","content":[]'])
+def test_reasoning_that_the_provider_kept_for_itself_is_not_sent_by_its_id(held: str) -> None:
+    """Nothing is stored there, so an item that holds no reasoning names nothing; what was shown of it goes as text."""
+    signature = f'{{"type":"reasoning","id":"rs_1","summary":[]{held}}}'
+    call = ToolUseBlock(id="c|fc_1", name="read", input={})
+    for shown, kinds in (("", ["function_call"]), ("So.", ["message", "function_call"])):
+        answer = assistant([ThinkingBlock(thinking=shown, signature=signature), call])
+        items = msgspec.json.decode(_encode(_request(user("Hi"), answer)))["input"]
+        assert [item["type"] for item in items[1:-1]] == kinds

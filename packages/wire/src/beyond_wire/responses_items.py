@@ -29,6 +29,8 @@ _PRIME = 2**128 - 159
 
 class _ReasoningItem(msgspec.Struct, gc=False):
     type: Literal["reasoning"]
+    encrypted_content: Any = None
+    content: Any = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -115,13 +117,14 @@ def _fitting(item_id: str, prefix: str) -> str:
 
 
 def _is_reasoning_item(signature: str) -> bool:
+    """Whether it is reasoning that can be sent back: a mere id means nothing to a provider that stores nothing."""
     if not signature.startswith("{"):
         return False
     try:
-        _reasoning.decode(signature)
+        item = _reasoning.decode(signature)
     except (ValueError, RecursionError):
         return False
-    return True
+    return bool(item.encrypted_content or item.content)
 
 
 def _output(block: ToolResultBlock) -> str | list[Fields]:
