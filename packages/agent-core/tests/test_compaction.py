@@ -117,6 +117,26 @@ def test_large_old_results_are_cut_without_a_model_call() -> None:
     assert "characters cleared" in results[0]
 
 
+def test_newest_results_that_fill_the_window_by_themselves_are_cut_too() -> None:
+    """Above the window at once, above the trigger when the provider refuses them; else they are left whole."""
+    for characters, refused in ((200_000, False), (100_000, True)):
+        session = Session()
+        session.user("look")
+        session.push(calls(("read", {})).message)
+        result = ToolResultBlock(tool_use_id="call_0", content="file " + "x" * characters)
+        session.push(Message(role="user", content=(result,)))
+        with Playbook(None, settings=SMALL, session=session) as play:
+            if refused:
+                play.expect(ask.CallModel, purpose="turn").reply(ask.CallFailed(OVERFLOW))
+            play.expect(ask.CallModel, purpose="turn").reply(says("done")).ends("done")
+        record = next(event for event in play.events if isinstance(event, Compacted))
+        assert (record.mode, record.messages_after) == ("clear", 3)
+        kept = session.messages[2].content[0]
+        assert isinstance(kept, ToolResultBlock)
+        assert kept.content.endswith(f"[{characters + 5 - 200} characters cleared to save context]")
+        assert_fit(session)
+
+
 def test_an_earlier_summary_is_updated_and_files_are_never_the_models() -> None:
     """The update is asked over the earlier text without its lists; lists of both times are merged by the core."""
 

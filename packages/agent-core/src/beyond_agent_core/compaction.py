@@ -162,6 +162,9 @@ def _with_cleared_results(
     """Return the history with old results cut, where that is enough by itself."""
     sizes = run.sizes
     cleared = plan.cleared(messages, sizes.keep_recent)
+    if plan.recent_tokens(messages, sizes.keep_recent) > (sizes.trigger if reason == "overflow" else sizes.window):
+        # What is kept in any case does not fit by itself, so no summary of the rest would help.
+        cleared = plan.cleared_all(messages)
     # An overflow says that the prompt is larger than we think: at least the window.
     after = _after(max(before, sizes.window) if reason == "overflow" else before, messages, cleared)
     if after > plan.CLEARED_ENOUGH * sizes.trigger or _after(before, messages, cleared) >= plan.SHRUNK * before:

@@ -98,6 +98,16 @@ def cleared(messages: Sequence[Message], keep: int) -> tuple[Message, ...]:
     return (*map(_cleared, messages[:recent]), *messages[recent:])
 
 
+def cleared_all(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return the messages with large tool results cut, the newest too, and their images gone."""
+    return tuple(map(_cleared, messages))
+
+
+def recent_tokens(messages: Sequence[Message], keep: int) -> int:
+    """Return how large the part is that `cleared` leaves alone: at least `keep`, where there is as much."""
+    return tokens_of(messages[recent_from(messages, keep) :])
+
+
 def cut_at(messages: Sequence[Message], recent: int, base: int) -> int | None:
     """Return the first message that is kept, an assistant message behind `base`; None where nothing can go.
 
