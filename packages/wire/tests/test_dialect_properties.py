@@ -127,8 +127,8 @@ def test_streams_raise_only_wire_errors(drawn: tuple[DialectName, bytes], cuts: 
     stopped = [event.index for event in whole.events if isinstance(event, ContentBlockStop)]
     opened = {index for event in whole.events if (index := getattr(event, "index", None)) is not None}
     assert len(set(stopped)) == len(stopped)
-    assert opened == set(range(len(opened)))
-    assert whole.fault is not None or set(stopped) == opened
+    # A fault may come between the opening of a block and the first that is told of it.
+    assert whole.fault is not None or set(stopped) == opened == set(range(len(opened)))
 
 
 @settings(max_examples=1_200)
