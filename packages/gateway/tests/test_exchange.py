@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from exchanges import (
     ASKED,
@@ -294,3 +296,13 @@ def test_a_long_body_is_read_on_after_a_provider_that_cannot_be_reached(more: in
         assert not play.client.reading
         play.dialling_ends(reachable=False).client_gets_error(502, "no provider could be reached").no_row()
         assert play.client.reading
+
+
+def test_empty_lines_before_a_request_cost_what_their_bytes_do() -> None:
+    """A read full of empty lines takes milliseconds, not a copy of all that follows for each, and is then served."""
+    with Play() as play:
+        begun = time.process_time()
+        play.client_sends(b"\r\n" * 262_144)
+        assert time.process_time() - begun < 1.0
+        play.client_sends(b"GET /nobody/v1 HTTP/1.1\r\nHost: g\r\n\r\n").client_gets_error(404, "unknown provider")
+        play.client_stays().no_row()

@@ -136,7 +136,7 @@ class ClientConnection(asyncio.Protocol):
         while data and self._exchange is None and self._reader is None and not self._lingering:
             if data.startswith(b"\r\n"):
                 # An empty line before a request is skipped (RFC 9112 section 2.2).
-                data = data[2:]
+                data = _without_empty_lines(data)
                 continue
             try:
                 end = head_end(data)
@@ -337,6 +337,14 @@ class ClientConnection(asyncio.Protocol):
     def __repr__(self) -> str:
         state = "lingering" if self._lingering else "busy" if self._exchange else "idle"
         return f"<ClientConnection {state} waiting={len(self._buffer)}>"
+
+
+def _without_empty_lines(data: bytes) -> bytes:
+    """Return `data` from its first line that is not empty on: with one copy, however many lines stand before it."""
+    start = 0
+    while data.startswith(b"\r\n", start):
+        start += 2
+    return data[start:]
 
 
 def _reset_on_close(transport: asyncio.Transport) -> None:
