@@ -255,6 +255,17 @@ def test_bytes_behind_an_answer_make_a_connection_unusable() -> None:
         play.idle(0).one_row(outcome="ok")
 
 
+def test_a_long_next_request_that_waits_leaves_the_provider_its_time() -> None:
+    """An answer may take the read timeout, not the write timeout, behind which a pipelined body stopped the reading."""
+    with Play(read_timeout_secs=300.0, write_timeout_secs=60.0) as play:
+        play.client_sends(post(RESPONSES_PATH, RESPONSE_ASKED) + post(RESPONSES_PATH, b"x" * 70_000))
+        play.upstream_rest()
+        assert not play.client.is_reading()
+        play.ticks(61.0).upstream_sends(json_answer(RESPONSE)).client_gets(with_id(json_answer(RESPONSE)))
+        play.client_leaves().upstream_rest()
+        assert [row["outcome"] for row in play.rows()] == ["ok", "client_cancelled"]
+
+
 def test_bodies_held_whole_have_a_budget() -> None:
     """Above `max_buffered_body_bytes` a chat gets 503 and gives its bytes back."""
     with Play(max_buffered_body_bytes=len(ASKED) - 1) as play:

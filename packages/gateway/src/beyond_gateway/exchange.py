@@ -373,7 +373,8 @@ class Exchange:
             if self._quiet_s >= BODY_IDLE_S:
                 self._time_out(errors.BODY_TIMED_OUT)
         elif self._stage is _RELAY and self._upstream is not None:
-            stalled = self._upstream.valve.closed or self._client.valve.closed
+            # A next request that waits for its turn stops the client too, and is no reason to hurry the provider.
+            stalled = self._upstream.valve.closed or self._client.valve.closed_for(FAR_SIDE_FULL)
             limit = config.write_timeout_secs if stalled else config.read_timeout_secs
             if self._quiet_s >= limit:
                 self._time_out(errors.UPSTREAM_TIMED_OUT)

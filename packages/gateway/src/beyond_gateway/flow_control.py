@@ -33,6 +33,10 @@ class Valve:
         """Whether somebody has stopped the reading."""
         return self._reasons != 0
 
+    def closed_for(self, reason: int) -> bool:
+        """Whether `reason` is among those for which reading stands."""
+        return self._reasons & reason != 0
+
     def stop(self, reason: int) -> None:
         """Stop reading for `reason`, one of this module's constants."""
         if not self._reasons and not self._transport.is_closing():
