@@ -34,6 +34,15 @@ def test_under_a_pool_key_only_listed_fields_go_on() -> None:
     assert fields.endswith(b"\r\n")
 
 
+def test_a_listed_field_goes_on_as_often_as_it_stands_there() -> None:
+    """A list in several lines keeps all its members, in order, under a pool key too; Connection still takes all."""
+    lines = [b"anthropic-beta: one-1", b"Accept: a/b", b"Anthropic-Beta: two-2", b"Cookie: c", b"Cookie: d"]
+    wanted = b"accept: a/b\r\nanthropic-beta: one-1\r\nanthropic-beta: two-2\r\n"
+    assert managed_fields(parse_request(request(*lines))) == wanted
+    named = request(*lines, b"Connection: anthropic-beta")
+    assert managed_fields(parse_request(named)) == b"accept: a/b\r\n"
+
+
 def test_a_callers_own_fields_go_on_as_sent() -> None:
     """Spelling, order and repetition stay; hop-by-hop fields, those Connection names, framing, Host and ours go."""
     own = [b"x-ODD:  a\tb ", *TENANTS, b"Set: 1", b"Set: 2", b"Authorization: Bearer x"]

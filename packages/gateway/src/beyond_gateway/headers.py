@@ -44,9 +44,16 @@ AUTH_FIELDS: Final = {"bearer": b"authorization: Bearer ", "x-api-key": b"x-api-
 
 
 def managed_fields(head: RequestHead) -> bytes:
-    """Return the lines of the client's fields that go on under a pool key: the listed ones, each with its CRLF."""
+    """Return the lines of the client's fields that go on under a pool key: the listed ones, each with its CRLF.
+
+    A field that stands there several times goes on as often: `accept` and `anthropic-beta` are lists.
+    """
     values = head.fields.values
     dropped = head.fields.hop_by_hop()
+    if head.fields.repeated:
+        pairs = head.fields.pairs()
+        listed = [pair for name in MANAGED_REQUEST if name not in dropped for pair in pairs if pair[0] == name]
+        return b"".join(b"%b: %b\r\n" % pair for pair in listed)
     return b"".join(
         b"%b: %b\r\n" % (name, values[name]) for name in MANAGED_REQUEST if name in values and name not in dropped
     )
