@@ -88,6 +88,16 @@ def test_a_response_head_goes_on_but_for_hops_and_ours() -> None:
     assert response(head, "id", b"transfer-encoding: chunked\r\n", close=True) == closing
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 3", b"Transfer-Encoding: chunked"])
+def test_a_provider_cannot_name_the_framing_away(framing: bytes) -> None:
+    """A Connection field that names what frames the body takes other fields out, and leaves the client the framing."""
+    connection = b"Connection: x-hop, " + framing.partition(b":")[0]
+    block = b"\r\n".join([connection, b"X-Hop: 1", framing])
+    head = parse_response(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % block, head_request=False)
+    sent = b"HTTP/1.1 200 OK\r\n%b\r\nx-beyond-request-id: id\r\n\r\n" % framing
+    assert response(head, "id", None, close=False) == sent
+
+
 def test_an_answer_of_our_own_is_whole() -> None:
     """Status, type, length, request id, further lines, body."""
     assert answer(b"503 No", b'{"a":1}', "id", b"retry-after: 1\r\n") == (

@@ -102,6 +102,7 @@ def named_by_connection(value: bytes) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for token in value.split(b","))
 
 
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _CONNECTION_LINE: Final = re.compile(rb"\r\nconnection:[ \t]*([^\r\n]*)")
 
 
@@ -181,7 +182,8 @@ class ResponseHead:
             names |= {name for name in self.values if name.startswith(b"x-beyond-")}
         if b"connection" in self.values:
             for value in _CONNECTION_LINE.findall(lowered):
-                names |= named_by_connection(value)
+                # What frames the body stays, or the client could not tell where it ends.
+                names |= named_by_connection(value) - _FRAMING
         return _without_lines(self._block, names) if names else self._block
 
     def __repr__(self) -> str:
