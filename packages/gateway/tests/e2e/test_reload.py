@@ -73,6 +73,16 @@ def test_an_added_provider_is_there_and_a_moved_one_is_reached_anew() -> None:
         moved.close()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_added_provider_is_counted_under_its_name(workers: int) -> None:
+    """A provider that a reload brings has series and a breaker of its own, with one worker as with several."""
+    with running(config=f"workers = {workers}") as (stack, provider):
+        stack.reload("[pool_keys]", f'local = "127.0.0.1:{provider.port}"\n[pool_keys]\nlocal = "sk-local"')
+        assert b" 200 " in stack.raw(request("/local/v1/chat/completions", chat()))
+        assert stack.metric("ai_upstream_responses_total", provider="local", status="2xx") == 1
+        assert stack.metric("ai_upstream_responses_total", provider="other", status="2xx") == 0
+
+
 def test_limits_change_with_a_reload() -> None:
     """A ceiling that is set is held from then on, and one that is taken away is gone."""
     with running() as (stack, _):

@@ -93,8 +93,13 @@ def _run(source: Source, place: Place, notifier: Notifier) -> int:
         stop = asyncio.Event()
         stop_on_signals(stop)
 
+        def read_again() -> Config:
+            config = source.read_again()[1]
+            place.shared.register(row.name for row in build_table(config).values())
+            return config
+
         def attach(reload: Reload) -> None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, lambda: source.read_again()[1])
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, read_again)
 
         return await serve(source.config, place, stop=stop, attach=attach, notifier=notifier)
 
