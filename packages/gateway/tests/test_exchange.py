@@ -179,6 +179,25 @@ def test_refusals_are_answered_and_the_connection_serves_the_next_request() -> N
         assert [line["status"] for line in play.diagnostics()] == [404, 404]
 
 
+def test_a_client_that_reads_no_answers_gets_no_more_of_them() -> None:
+    """Requests behind a full write buffer wait, and are read no more past a bound; each is answered once it empties."""
+    request = b"GET /nobody/v1 HTTP/1.1\r\nHost: g\r\n\r\n"
+    with Play() as play:
+        play.client.stalls_when_written = True
+        play.client_sends(request * 3)
+        assert play.client_rest().count(b" 404 ") == 1
+        play.client_sends(request * 4000)
+        assert not play.client.is_reading()
+        for left in range(3, 0, -1):
+            play.client.peer_catches_up()
+            assert play.run().client_rest().count(b" 404 ") == 1, left
+        play.client.stalls_when_written = False
+        play.client.peer_catches_up()
+        assert play.run().client_rest().count(b" 404 ") == 4003 - 4
+        assert play.client.is_reading()
+        play.client_stays().no_row()
+
+
 def test_a_malformed_head_is_400_and_the_end_of_the_connection() -> None:
     """Nothing behind a head that is not HTTP is read as a request."""
     with Play() as play:

@@ -128,12 +128,15 @@ class ClientConnection(asyncio.Protocol):
         self.writable = True
         if self._exchange is not None:
             self._exchange.client_writable(writable=True)
+        elif self._buffer and not self._head_seen:
+            self.valve.go(NOT_ITS_TURN)
+            self._gateway.loop.call_soon(self._next_waiting)
 
     # -- requests
 
     def _heads(self, data: bytes) -> None:
-        """Take request heads off `data` while no exchange runs."""
-        while data and self._exchange is None and self._reader is None and not self._lingering:
+        """Take request heads off `data` while no exchange runs, and while the client reads what it was answered."""
+        while data and self.writable and self._exchange is None and self._reader is None and not self._lingering:
             if data.startswith(b"\r\n"):
                 # An empty line before a request is skipped (RFC 9112 section 2.2).
                 data = _without_empty_lines(data)
@@ -254,6 +257,8 @@ class ClientConnection(asyncio.Protocol):
             self._gateway.loop.call_soon(self._next_waiting)
 
     def _next_waiting(self) -> None:
+        if self._head_seen or not self.writable:
+            return
         if self._exchange is None and self._reader is None and not self._transport.is_closing():
             data = bytes(self._buffer)
             self._buffer.clear()
@@ -314,7 +319,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._lingering:
             if self._quiet_s >= LINGER_S:
                 self._transport.abort()
-        elif self._buffer:
+        elif self._buffer and self.writable:
             if self._quiet_s >= HEADER_S:
                 self._refuse_unasked(errors.BODY_TIMED_OUT)
         elif self._reader is not None:
