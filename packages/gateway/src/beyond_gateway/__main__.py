@@ -12,11 +12,12 @@ from beyond_gateway.cli.arguments import DevArguments, default_state_dir, parse
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 the answer is no, 2 bad input, 130 interrupted."""
+    closed = _closed_streams() if argv is None else []
     arguments = parse(sys.argv[1:] if argv is None else argv)
     from beyond_gateway.errors import OperatorError
 
     try:
-        return _dispatch(arguments)
+        return _dispatch(arguments, closed)
     except BrokenPipeError:
         # Whoever read our output is gone; what the command had to do is done. Nothing more may be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -28,7 +29,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _dispatch(arguments: Namespace) -> int:
+def _closed_streams() -> list[str]:
+    """Return the standard streams that a parent has closed, and open them: else the next socket takes their place."""
+    closed: list[str] = []
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, "r+" if descriptor else "r", closefd=False))  # noqa: SIM115 - to the end
+            closed.append(name)
+    return closed
+
+
+def _dispatch(arguments: Namespace, closed: list[str]) -> int:
     match arguments.command:
         case "dev":
             return _dev(arguments)
@@ -54,7 +68,10 @@ def _dispatch(arguments: Namespace) -> int:
             return keys.inspect(arguments.source, arguments.config, arguments.public_key, as_json=arguments.json)
         case _:
             from beyond_gateway.cli.run import run
+            from beyond_gateway.errors import OperatorError
 
+            if "stdout" in closed:
+                raise OperatorError("stdout is closed, and usage rows go there: give it a file, a pipe or /dev/null")
             return run(arguments.config)
 
 

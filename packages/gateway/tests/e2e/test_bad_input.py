@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from stack import PUBLIC_KEY
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from stack import PUBLIC_KEY, read_all, request, wait_for
 
 pytestmark = pytest.mark.e2e
 LISTEN = 'listen = "127.0.0.1:0"\n'
@@ -95,6 +94,46 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         line = refused(tmp_path, f'listen = "{address}"\n')
     assert f"cannot listen on {address}: " in line
     assert "AI_LISTEN" in line
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_closed_stdout(tmp_path: Path, workers: int) -> None:
+    """Nothing is served where rows have no place to go to: in stdout's place would be a socket."""
+    (tmp_path / "config.toml").write_text(f'{LISTEN}metrics_listen = "127.0.0.1:0"\nworkers = {workers}\n')
+    run = f"exec {shlex.quote(sys.executable)} -m beyond_gateway run -c config.toml >&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", run], cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=20, check=False
+    )
+    said = "beyond-ai: stdout is closed, and usage rows go there: give it a file, a pipe or /dev/null\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_closed_streams_that_are_not_needed(tmp_path: Path, workers: int) -> None:
+    """Without stdin and stderr the gateway serves and ends with status 0; no socket takes their place."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    (tmp_path / "config.toml").write_text(
+        f'listen = "{address}"\nmetrics_listen = "127.0.0.1:0"\nworkers = {workers}\n'
+    )
+    run = f"exec {shlex.quote(sys.executable)} -m beyond_gateway run -c config.toml <&- 2>&-"
+    with subprocess.Popen(["/bin/sh", "-c", run], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        try:
+            wait_for(lambda: _answers(address), "an answer")
+            streams = [str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in (0, 2)]
+            process.terminate()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+    assert streams == [os.devnull, os.devnull]
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.partition(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(request(close=True))
+        return read_all(connection).startswith(b"HTTP/1.1 ")
+    return False
 
 
 @pytest.mark.parametrize("text", ["[pool_keys]\nopenai = 'sk-S3CR3T key'\n", "[signing_keys]\n1 = 'S3CR3T'\n"])
