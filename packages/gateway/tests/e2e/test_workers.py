@@ -117,6 +117,50 @@ def test_a_worker_that_ends_by_itself_is_replaced(stack: Stack) -> None:
     assert b" 200 " in stack.raw(request(body=chat()))
 
 
+FORKS_FAIL = """
+import os
+fork, calls = os.fork, []
+def failing():
+    calls.append(None)
+    if len(calls) in ({numbers}):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return fork()
+os.fork = failing
+"""
+
+
+def test_a_successor_that_cannot_be_forked_yet_is_tried_again(tmp_path: Path) -> None:
+    """Where the system has no room for a process the other workers serve on, and the successor comes later."""
+    (tmp_path / "sitecustomize.py").write_text(FORKS_FAIL.format(numbers="3, 4"))
+    with running(config=f"workers = {WORKERS}", environ={"PYTHONPATH": str(tmp_path)}) as (stack, _):
+        wait_for(lambda: stack.metric("ai_workers") == WORKERS, "both workers")
+        victim, other = stack.workers()
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: len(stack.workers()) == WORKERS and victim not in stack.workers(), "a successor")
+        assert other in stack.workers()
+        said = stack.said("a worker cannot be started")
+        assert [line["error"] for line in said] == ["Resource temporarily unavailable"] * 2
+        assert b" 200 " in stack.raw(request(body=chat()))
+        assert stack.stop() == 0
+
+
+def test_a_start_that_cannot_fork_ends(tmp_path: Path) -> None:
+    """Where not all workers can be made at the start the gateway ends with the reason, and leaves none behind."""
+    (tmp_path / "sitecustomize.py").write_text(FORKS_FAIL.format(numbers="2,"))
+    (tmp_path / "config.toml").write_text('listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\nworkers = 2\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "beyond_gateway", "-c", "config.toml"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert b"a worker cannot be started" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def _passed(stack: Stack, count: int, key: str) -> int:
     """Requests of `count` that were not refused, sent at once over many connections within one second's window."""
     while time.monotonic() % 1.0 > 0.3:

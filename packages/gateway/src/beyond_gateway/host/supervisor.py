@@ -87,8 +87,7 @@ class Supervisor:
         with selectors.DefaultSelector() as selector:
             selector.register(self._signal_read, selectors.EVENT_READ, self._on_signals)
             selector.register(self._ready_read, selectors.EVENT_READ, self._on_ready)
-            for worker in self._workers:
-                self._start(worker)
+            self._start_all()
             while not self._ended:
                 for key, _ in selector.select(self._wait_s()):
                     key.data()
@@ -106,7 +105,27 @@ class Supervisor:
 
     # -- starting
 
+    def _start_all(self) -> None:
+        """Fork the first workers; where one cannot be made there is no gateway, and those before it end."""
+        for worker in self._workers:
+            self._start(worker)
+            if not worker.pid:
+                self._status = 1
+                self._drain()
+                return
+
     def _start(self, worker: _Worker) -> None:
+        """Fork a worker; where the system has no room for one it is tried again, and the others serve on."""
+        try:
+            self._fork(worker)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self._log.warning("a worker cannot be started", slot=worker.slot, error=reason)
+            self._let_control_go(worker)
+            worker.start_at = time.monotonic() + worker.pause_s
+            worker.pause_s = min(2 * worker.pause_s, LONGEST_PAUSE_S)
+
+    def _fork(self, worker: _Worker) -> None:
         # Whole messages or none: a worker never meets half of the settings.
         worker.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         worker.control.setblocking(False)  # noqa: FBT003 - the standard library's own signature
@@ -115,12 +134,14 @@ class Supervisor:
         # A signal to stop that came to the copy before it has its own handlers would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         parent = os.getpid()
-        worker.pid = os.fork()
-        if not worker.pid:
-            child = Child(worker.slot, theirs, self._ready_write)
-            become(lambda: self._host.work(child), self._let_go, parent)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-        theirs.close()
+        try:
+            worker.pid = os.fork()
+            if not worker.pid:
+                child = Child(worker.slot, theirs, self._ready_write)
+                become(lambda: self._host.work(child), self._let_go, parent)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+            theirs.close()
 
     def _let_go(self) -> None:
         """Close, in a worker, the parent's ends: a copy of one would hide from others that the parent is gone."""
@@ -156,9 +177,7 @@ class Supervisor:
         """Close what belonged to a worker that is gone, count what it took along, and plan its successor."""
         now = time.monotonic()
         pid, worker.pid = worker.pid, 0
-        if worker.control is not None:
-            worker.control.close()
-            worker.control = None
+        self._let_control_go(worker)
         lost = retire(self._shared.metrics(worker.slot))
         if status > 0 and not self._said_ready:
             # It could not begin, and neither could the next: better no gateway than a circle of restarts.
@@ -178,6 +197,11 @@ class Supervisor:
         else:
             worker.start_at = now + worker.pause_s
             worker.pause_s = min(2 * worker.pause_s, LONGEST_PAUSE_S)
+
+    def _let_control_go(self, worker: _Worker) -> None:
+        if worker.control is not None:
+            worker.control.close()
+            worker.control = None
 
     def _by_the_clock(self) -> None:
         now = time.monotonic()
