@@ -296,6 +296,20 @@ def test_bodies_held_whole_have_a_budget() -> None:
         play.balanced()
 
 
+@pytest.mark.parametrize("path", [CHAT_PATH, RESPONSES_PATH])
+def test_a_long_body_that_waited_for_its_turn_is_read_to_its_end(path: bytes) -> None:
+    """Bytes that come between the end of one answer and the next request's turn do not stop its body for good."""
+    long = post(path, b"x" * 200_000)
+    with Play() as play:
+        play.client_sends(post(RESPONSES_PATH, RESPONSE_ASKED) + long[:70_000], long[70_000:140_000], long[140_000:])
+        play.upstream_rest()
+        play.upstream_sends(json_answer(RESPONSE)).client_gets(with_id(json_answer(RESPONSE)))
+        assert play.upstream_rest().endswith(b"x" * 200_000)
+        play.upstream_sends(json_answer(RESPONSE)).client_gets(with_id(json_answer(RESPONSE), 1))
+        assert [row["outcome"] for row in play.rows()] == ["ok", "ok"]
+        play.client_stays().idle(1).balanced()
+
+
 def test_a_full_row_queue_refuses_managed_requests_only() -> None:
     """Rows that cannot be written stop what would be billed, and nothing else."""
     with Play() as play:

@@ -262,6 +262,8 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is None and self._reader is None and not self._transport.is_closing():
             data = bytes(self._buffer)
             self._buffer.clear()
+            # More may have come, and stopped the reading again, since the last response ended.
+            self.valve.go(NOT_ITS_TURN)
             self._heads(data)
 
     def abort(self, *, hard: bool) -> None:
