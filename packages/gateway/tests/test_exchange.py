@@ -225,6 +225,19 @@ def test_a_provider_that_cannot_be_reached_is_502() -> None:
         play.client_stays().one_row(outcome="upstream_error", upstream_status=None, input_tokens=None)
 
 
+@pytest.mark.parametrize("error", [UnicodeError("label empty or too long"), ValueError(), RuntimeError()])
+def test_a_dial_that_fails_in_an_unknown_way_is_502_too(error: Exception) -> None:
+    """Whatever an event loop or a resolver raises, the client is answered and the exchange ends."""
+
+    async def fails(*_: object, **__: object) -> None:
+        raise error
+
+    with Play() as play:
+        vars(play.loop)["create_connection"] = fails
+        play.client_sends(post(CHAT_PATH, ASKED)).client_gets_error(502, "no provider could be reached")
+        play.client_stays().one_row(outcome="upstream_error", upstream_status=None, input_tokens=None)
+
+
 def test_a_stale_connection_is_replaced_once() -> None:
     """A kept connection that dies before any byte of an answer is retried on a fresh one; that one is not."""
     with Play(warm="openai") as play:

@@ -67,9 +67,9 @@ class Dialer:
                         ssl=context,
                         server_hostname=provider.host if context else None,
                     )
-            except (OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, a client waits to hear of it
                 gateway.log.warning("provider cannot be reached", provider=provider.name, error=type(error).__name__)
-                if error.errno in _NO_DESCRIPTOR:
+                if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
                     fault = errors.NO_DESCRIPTOR
                 continue
             if exchange.waits:
