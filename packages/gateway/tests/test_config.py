@@ -44,6 +44,7 @@ def test_the_repr_shows_settings_and_no_secret() -> None:
     [
         ("host:1", ("host", 1)),
         ("my_service.internal:65535", ("my_service.internal", 65535)),
+        (f"{'a' * 63}.b.:80", (f"{'a' * 63}.b.", 80)),
         ("10.0.0.1:80", ("10.0.0.1", 80)),
         ("[::1]:80", ("::1", 80)),
         ("[fe80::1.2.3.4]:80", ("fe80::1.2.3.4", 80)),
@@ -75,6 +76,10 @@ def test_a_port_may_be_left_out_where_there_is_a_default() -> None:
         ("[host]:80", 443, "expected host"),
         ("ho st:80", 443, "expected host"),
         ("-host:80", 443, "expected host"),
+        ("a..b:80", 443, "expected host"),
+        ("a-.b:80", 443, "expected host"),
+        (f"{'a' * 64}.b:80", 443, "expected host"),
+        ("a." * 127 + "b:80", 443, "expected host"),
         ("https://host", 443, "upstream_tls"),
         ("host", None, "write host:port"),
         ("host:", 443, "a number from 1"),

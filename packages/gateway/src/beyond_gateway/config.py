@@ -18,7 +18,9 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 # The upper bound refuses infinities and typing errors: it is four months.
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=10_000_000)]
 
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
+# Labels of at most 63 letters between single dots (RFC 1035 section 2.3.4): no resolver takes others.
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
 _V6 = re.compile(r"[0-9A-Fa-f:.]+")
 _ENDPOINT = re.compile(r"(?:[A-Z]+ )?/[A-Za-z0-9._~/-]+")
 
