@@ -1,5 +1,6 @@
 """Entry point of `beyond-ai`: parse, dispatch, turn an operator's mistake into one line and exit status 2."""
 
+import errno
 import os
 import sys
 from argparse import Namespace
@@ -9,19 +10,33 @@ from beyond_gateway.cli.arguments import DevArguments, default_state_dir, parse
 
 # ruff: noqa: PLC0415 -- each command imports only what it needs, when it is the one asked for
 
+_CANNOT_WRITE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 the answer is no, 2 bad input, 130 interrupted."""
     closed = _closed_streams() if argv is None else []
-    arguments = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else argv, closed)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        # Whoever read our output is gone, or the disk is full. Nothing more may be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"beyond-ai: the output cannot be written: {error.strerror}\n")
+        return 1
+
+
+def _run(argv: Sequence[str], closed: list[str]) -> int:
+    arguments = parse(argv)
     from beyond_gateway.errors import OperatorError
 
     try:
         return _dispatch(arguments, closed)
-    except BrokenPipeError:
-        # Whoever read our output is gone; what the command had to do is done. Nothing more may be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OperatorError as error:
         sys.stderr.write(f"beyond-ai: {error}\n")
         return 2

@@ -64,6 +64,20 @@ def test_help_answers_on_stdout(beyond_ai: Run, words: tuple[str, ...]) -> None:
     assert done.stdout.startswith("usage: beyond-ai")
 
 
+@pytest.mark.parametrize(
+    "words", [("--version",), ("--help",), ("mint", "--help"), ("keygen", "--out", "k"), ("doctor",)]
+)
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """On a full disk a command says so, without a traceback, and exits with 1."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "beyond_gateway", *words]
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=60, check=False
+        )
+    said = "beyond-ai: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 def test_the_help_shows_a_newcomer_the_way(beyond_ai: Run) -> None:
     """The top page has the commands in the order somebody needs them."""
     text = beyond_ai("--help").stdout
