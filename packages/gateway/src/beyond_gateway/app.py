@@ -231,6 +231,7 @@ async def _drain(gateway: Gateway) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LAST_BYTES_S):
             await gateway.nobody_connected.wait()
+    gateway.abandon()
 
 
 async def _write_out(rows: LineWriter) -> int:

@@ -196,6 +196,13 @@ class Gateway:
         for client in list(self.clients):
             client.cut()
 
+    def abandon(self) -> None:
+        """Drop connections and what waits on them to be taken: the event loop does not end before the last of them."""
+        for client in list(self.clients):
+            client.abort(hard=True)
+        for upstream in list(self.upstreams):
+            upstream.end(reusable=False)
+
     def __repr__(self) -> str:
         idle = sum(len(lane.idle) for lane in self.rules.lanes.values())
         return (

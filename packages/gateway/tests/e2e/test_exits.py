@@ -351,6 +351,25 @@ def test_shutdown_in_a_stream() -> None:
         one_row(stack, outcome="cut_short", usage_estimated=True)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_shutdown_past_a_client_that_reads_nothing(workers: int) -> None:
+    """What waits for such a client does not keep the process once the grace is over."""
+    settings = f"workers = {workers}\nshutdown_grace_period_secs = 0.2"
+    with played(config=settings) as (stack, peer), stack.connect() as client:
+        client.sendall(request(PATH, chat()))
+        line = peer.accept()
+        line.read_request()
+        line.send(SSE_HEAD)
+        line.socket.settimeout(0.5)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                line.chunk(b"x" * 65536)
+        begun = time.monotonic()
+        assert stack.stop() == 0
+        assert time.monotonic() - begun < 10
+        one_row(stack, outcome="cut_short", usage_estimated=True)
+
+
 def test_shutdown_waits_for_a_stream() -> None:
     """Within the grace period a stream ends as it would have, and the process with it."""
     with played() as (stack, peer), stack.connect() as client:
