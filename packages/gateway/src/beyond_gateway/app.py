@@ -177,7 +177,9 @@ def _say_listening(log: Log, config: Config, place: Place) -> None:
 
 
 def _reload(gateway: Gateway, notifier: Notifier, read: Callable[[], Config]) -> None:
-    """Take new settings, or say why not: a mistake in a file must not end what runs."""
+    """Take new settings, or say why not: a mistake in a file must not end what runs. None are taken at the end."""
+    if gateway.draining:
+        return
     notifier.reloading()
     try:
         gateway.adopt(read())

@@ -160,6 +160,31 @@ def test_a_service_manager_hears_of_start_reload_and_end(tmp_path: object) -> No
 
 
 @BOTH
+def test_a_service_manager_hears_no_more_of_reloads_behind_the_end(tmp_path: object, workers: int) -> None:
+    """SIGHUP to a gateway that drains changes nothing, and does not call it ready again."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        path = f"{tmp_path}/end-{workers}"
+        manager.bind(path)
+        manager.settimeout(20)
+        with played(config=f"workers = {workers}", environ={"NOTIFY_SOCKET": path}) as (stack, peer):
+            with stack.connect() as client:
+                client.sendall(request(body=chat()))
+                line = peer.accept()
+                line.read_request()
+                stack.process.terminate()
+                assert [manager.recv(4096) for _ in range(2)] == [b"READY=1", b"STOPPING=1"]
+                wait_for(lambda: stack.said("draining"), "draining")
+                stack.process.send_signal(signal.SIGHUP)
+                manager.settimeout(0.5)
+                with pytest.raises(TimeoutError):
+                    manager.recv(4096)
+                line.answer()
+                assert b" 200 " in read_all(client)
+            assert stack.stop() == 0
+            assert not stack.said("settings reloaded")
+
+
+@BOTH
 def test_a_service_manager_hears_that_it_lives(tmp_path: object, workers: int) -> None:
     """Where it watches, WATCHDOG=1 comes more often than it asks, with one process and with several."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
