@@ -83,6 +83,19 @@ def test_credentials_may_be_awaited_and_may_fail() -> None:
         assert [asked.headers["authorization"] for asked in server.requests] == [f"Bearer {KEY}"]
 
 
+@pytest.mark.parametrize("model", ["claude-opus-4-8", "gpt-5.1"])
+def test_an_endpoint_that_takes_no_key_is_sent_none(model: str) -> None:
+    """Without credentials a request has no header for a key."""
+
+    async def run(server: ModelServer) -> None:
+        async with HttpTransport(server.url, None, direct=True) as transport:
+            assert await text_of(transport, request(model)) == "hi"
+
+    with ModelServer([says("hi")]) as server:
+        asyncio.run(run(server))
+        assert not server.requests[0].headers.keys() & {"authorization", "x-api-key"}
+
+
 def test_a_providers_own_endpoint() -> None:
     """Anthropic itself is given the key in its own header, other providers as a bearer token."""
 

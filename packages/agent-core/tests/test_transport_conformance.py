@@ -190,7 +190,7 @@ class Open(HttpTransport):
     """Shows its key."""
 
     def __repr__(self) -> str:
-        return f"<Open {self._credentials()}>"
+        return f"<Open {self._credentials and self._credentials()}>"
 
 
 def doubled_v1(url: str, credentials: Callable[[], str]) -> HttpTransport:

@@ -48,16 +48,17 @@ MAX_ERROR_BYTES: Final = 65_536
 class HttpTransport:
     """Asks models at `base_url`, a gateway or a provider itself. A user part of the URL is neither used nor shown.
 
-    `direct` says that it is the provider, where Anthropic wants its key in `x-api-key`. `dialect` names the format for
-    all models, by default each model's own, and `caps` says what a model can do. `headers` come last and win. `tls`
-    replaces what the system trusts, and must verify. Proxies are those of `environ`. Of `hooks` the two are called that
-    see bodies and heads; neither sees the key. Raises `ConfigError`, naming the field, for what cannot be used.
+    `direct` says that it is the provider, where Anthropic wants its key in `x-api-key`; without `credentials` no key is
+    sent. `dialect` names the format for all models, by default each model's own, and `caps` says what a model can do.
+    `headers` come last and win. `tls` replaces what the system trusts, and must verify. Proxies are those of `environ`.
+    Of `hooks` the two are called that see bodies and heads; neither sees the key. Raises `ConfigError`, naming the
+    field, for what cannot be used.
     """
 
     def __init__(
         self,
         base_url: str,
-        credentials: Credentials,
+        credentials: Credentials | None,
         *,
         direct: bool = False,
         dialect: DialectName | None = None,
@@ -122,7 +123,7 @@ class HttpTransport:
         body = await self._payload(body)
         key = await self._key()
         named = "x-api-key" if self._direct and dialect.name == "anthropic" else "authorization"
-        fixed = request_headers(self._origin, len(body), credential=(named, key))
+        fixed = request_headers(self._origin, len(body), credential=(named, key) if key else None)
         headers = list({**fixed, **dialect.headers(request, caps), **self._extra}.items())
         connection = await self._pool.take(self._origin, self._tls, self._connect_s)
         try:
@@ -160,6 +161,9 @@ class HttpTransport:
         return body
 
     async def _key(self) -> str:
+        """Return the key of a request, empty where none is wanted."""
+        if self._credentials is None:
+            return ""
         try:
             given = self._credentials()
             key = await given if inspect.isawaitable(given) else given

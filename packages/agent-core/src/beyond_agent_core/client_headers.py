@@ -29,9 +29,8 @@ class NotHttp(Exception):  # noqa: N818 - it says what was met
     """What came is no answer of HTTP/1.1, or ended before it did."""
 
 
-def request_headers(origin: Origin, size: int, *, credential: tuple[str, str]) -> dict[str, str]:
+def request_headers(origin: Origin, size: int, *, credential: tuple[str, str] | None) -> dict[str, str]:
     """Return the headers of every request with a body of `size` bytes. `credential` is the key's header and the key."""
-    name, key = credential
     fields = {
         "host": origin.authority,
         "user-agent": "beyond-ai-agent",
@@ -39,8 +38,10 @@ def request_headers(origin: Origin, size: int, *, credential: tuple[str, str]) -
         "accept-encoding": "identity",
         "content-type": "application/json",
         "content-length": str(size),
-        name: f"Bearer {key}" if name == "authorization" else key,
     }
+    if credential is not None:
+        name, key = credential
+        fields[name] = f"Bearer {key}" if name == "authorization" else key
     proxy = origin.proxy
     if proxy is not None and proxy.authorization is not None and not origin.tunnelled:
         fields["proxy-authorization"] = proxy.authorization

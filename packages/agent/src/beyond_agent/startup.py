@@ -84,7 +84,7 @@ def harness_for(options: Options, environ: Mapping[str, str]) -> Harness:
     try:
         transport = HttpTransport(
             there.base_url,
-            lambda: there.key,
+            (lambda: there.key) if there.key else None,
             direct=there.direct,
             caps=lambda model: abilities(model, options),
             environ=environ,

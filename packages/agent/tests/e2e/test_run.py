@@ -198,6 +198,14 @@ def test_without_a_key_the_line_says_how_to_give_one(model: Model) -> None:
     assert (done.status, done.err) == (2, "beyond-ai-agent: no gateway key: pass --key or set AI_AGENT_KEY\n")
 
 
+def test_a_model_on_this_machine_is_asked_without_a_key(model: Model) -> None:
+    """Direct mode, a loopback address and no key: the request is sent, and has no header for one."""
+    model.says(turn.text("ok"))
+    done = model.user.run("--direct", "hi", AI_BASE_URL=model.server.url, AI_API_KEY="")
+    assert (done.status, done.out) == (0, "ok\n"), done.err
+    assert not model.server.requests[0].headers.keys() & {"authorization", "x-api-key"}
+
+
 # -- how it ends
 
 
