@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent_run import User
-from agent_terminal import Terminal, needs_tmux
+from agent_terminal import PROMPT, Terminal, needs_tmux
 
 from beyond_agent_core.testing import BrokenStream, ModelServer, turn
 
@@ -108,6 +108,19 @@ def test_ctrl_c_stops_the_turn_and_keeps_the_session(tmp_path: Path) -> None:
             terminal.type(*_agent("-c", "go on"))
             terminal.until(lambda screen: "Going on." in screen)
     assert len(server.requests[1].json["messages"]) >= 3
+
+
+def test_a_second_ctrl_c_leaves_the_terminal_its_cursor(tmp_path: Path) -> None:
+    """However a run is cut off, what is typed next is seen where it goes."""
+    with ModelServer([turn.calls(("bash", {"command": "trap '' TERM; sleep 600"}))]) as server:
+        user = User(tmp_path, server.url)
+        with Terminal(tmp_path, user.cwd, user.env, 120) as terminal:
+            terminal.type(*_agent("work"))
+            terminal.until(lambda screen: re.search(r"bash +trap .*sleep 600 +\d+s", screen))
+            terminal.press("C-c")
+            terminal.press("C-c")
+            terminal.until(lambda screen: screen.count(PROMPT) > 1)
+            assert terminal.has_cursor()
 
 
 def test_text_of_the_model_cannot_act_on_the_terminal(tmp_path: Path) -> None:

@@ -52,6 +52,10 @@ class Terminal:
         """Return what stands in the pane, with its escape codes where that is asked for."""
         return self._tmux("capture-pane", "-p", *(["-e"] if styled else []))
 
+    def has_cursor(self) -> bool:
+        """Whether the cursor is shown."""
+        return self._tmux("display-message", "-p", "#{cursor_flag}").strip() == "1"
+
     def until(self, fact: Callable[[str], object], seconds: float = 20) -> str:
         """Return the screen once `fact` holds of it."""
         end = time.monotonic() + seconds

@@ -210,6 +210,8 @@ class TerminalShow:
                 get_renderable=self._drawn, console=self._console, transient=True, refresh_per_second=REFRESH_HZ
             )
             self._live.start()
+            # A process that is stopped, killed or interrupted twice shows no cursor again that it has hidden.
+            self._console.show_cursor()
 
     def _rest(self, *, end_line: bool = True) -> None:
         """Show no spinner."""
