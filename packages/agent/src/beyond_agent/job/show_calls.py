@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 DIFF_LINES: Final = 40
 """Lines of a diff; the file itself has the rest."""
+MOST_ABOUT: Final = 200
+"""Characters of what a call is about."""
 ERROR_LINES: Final = 6
 """Last lines of what failed: where programs say why."""
-TELLING: Final = ("command", "path", "pattern", "app", "query")
+TELLING: Final = ("command", "pattern", "path", "query", "app")
 """The argument that tells most of a call, the first that it has."""
 
 
@@ -31,8 +33,9 @@ class Call:
 
 def heading(call: Call) -> Text:
     """Return the tool and what it is about, on one line."""
-    about = next((str(call.given[key]) for key in TELLING if key in call.given), "")
-    return Text.assemble((call.name, "bold"), "  " if about else "", " ".join(about.split())[:200])
+    about = " ".join(next((str(call.given[key]) for key in TELLING if key in call.given), "").split())
+    shown = about if len(about) <= MOST_ABOUT else about[: MOST_ABOUT - 1] + "…"
+    return Text.assemble((call.name, "bold"), "  " if about else "", shown)
 
 
 def body_of(end: ToolEnd) -> list[Text]:
