@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from beyond_agent import places as places_of
 from beyond_agent.errors import AgentFault
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from beyond_agent.harness import Harness
     from beyond_agent.options import Options
     from beyond_agent.places import Places
+
+_PROXIES: Final = "http_proxy, https_proxy or all_proxy"
 
 
 def read_options(command: str, argv: list[str], parser: Parser, environ: Mapping[str, str], places: Places) -> Options:
@@ -90,7 +92,10 @@ def harness_for(options: Options, environ: Mapping[str, str]) -> Harness:
             environ=environ,
         )
     except ConfigError as error:
-        raise UsageError(f"{'AI_BASE_URL' if there.direct else '--gateway-url'}: {error}") from None
+        told = str(error).removeprefix(f"{error.field}: ")
+        if error.field == "proxy":
+            raise UsageError(f"{_PROXIES}: {told}; no_proxy excepts hosts from it") from None
+        raise UsageError(f"{'AI_BASE_URL' if there.direct else '--gateway-url or AI_GATEWAY_URL'}: {told}") from None
     return Harness(
         options,
         transport,
