@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 from typing import TYPE_CHECKING, Final
@@ -42,11 +43,15 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, seconds: float) ->
     except ssl.SSLCertVerificationError as error:
         raise _failed(f"certificate of {where} refused: {error.verify_message}") from error
     except (OSError, EOFError, asyncio.LimitOverrunError) as error:
-        # asyncio's own text of a refused connection names one address of the host, the kind says as much.
-        told = error.strerror if isinstance(error, OSError) and not isinstance(error, ConnectionError) else None
-        reason = told or type(error).__name__
-        raise _failed(f"cannot connect to {where}: {reason}") from error
+        raise _failed(f"cannot connect to {where}: {_reason(error)}") from error
     return Connection(origin, tls, reader, writer)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ConnectionError) and error.errno:
+        # asyncio's own text of a refused connection names one address of the host.
+        return os.strerror(error.errno)
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
 async def _open(origin: Origin, tls: ssl.SSLContext | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

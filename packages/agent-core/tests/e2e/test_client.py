@@ -141,7 +141,7 @@ def test_a_gateway_that_is_away_is_a_connect_failure() -> None:
 
     asyncio.run(agent.run(Session(), "go", on_event=watch, control=control))
     assert (told[0].phase, told[0].error_code) == ("connect", "connect_failed")
-    assert told[0].message == "transport error: cannot connect to 127.0.0.1:1: ConnectionRefusedError"
+    assert told[0].message == "transport error: cannot connect to 127.0.0.1:1: Connection refused"
 
 
 def test_tools_work_through_the_gateway(stack: Stack) -> None:
