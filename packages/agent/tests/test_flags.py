@@ -194,6 +194,18 @@ def test_help_tells_every_flag_with_its_variable_and_default(command: str) -> No
     assert ("default 100)" in text) == (command == "run")
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_the_words_that_a_flag_takes_and_where_its_file_lies(command: str) -> None:
+    """Nobody has to give a wrong word to learn the right ones."""
+    text = " ".join(parser_for(command, command, "").format_help().split())
+    assert "anthropic, chat or responses" in text
+    assert f"off, {', '.join(EFFORTS)}" in text
+    assert "off, writes, all or tools:A,B" in text
+    assert text.count("repeatable") == sum(flag.repeatable for flag in FLAGS)
+    assert ".beyond-ai/agent.toml of a trusted project" in text
+    assert "~/.config/beyond-ai/agent.toml" in text
+
+
 @pytest.mark.parametrize("argv", [("-ac", "--session=x"), ("-tread", "--no-tools"), ("-c", "--fork", "x")])
 def test_short_flags_that_are_run_together_exclude_as_others_do(argv: tuple[str, ...]) -> None:
     """`-ac` is `-a -c`, and `-tread` is `-t read`."""

@@ -15,6 +15,7 @@ from beyond_agent.arguments import Parser
 from beyond_agent.errors import UsageError
 from beyond_agent.flags_kinds import SWITCHED, Kind, many
 from beyond_agent.options import built_in
+from beyond_wire.types import EFFORTS
 
 
 class Flag(NamedTuple):
@@ -54,10 +55,11 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
              "prefer the variable", variable="AI_AGENT_KEY"),
         Flag("--direct", SWITCHED, "ask the provider at AI_BASE_URL with AI_API_KEY, past any gateway",
              variable="AI_DIRECT"),
-        Flag("--dialect", kinds.DIALECT, "wire format, where the model's own is not right"),
+        Flag("--dialect", kinds.DIALECT, "wire format, where the model's own is not right: anthropic, chat or "
+             "responses"),
         Flag("--thinking", kinds.COUNT, "budget for thinking, in tokens"),
-        Flag("--reasoning-effort", kinds.EFFORT, "how hard the model thinks; medium where it can",
-             variable="AI_AGENT_REASONING_EFFORT"),
+        Flag("--reasoning-effort", kinds.EFFORT, f"how hard the model thinks: off, {', '.join(EFFORTS)}; medium where "
+             "it can", variable="AI_AGENT_REASONING_EFFORT"),
         Flag("--max-tokens", kinds.COUNT, "most tokens of one answer"),
         Flag("--temperature", kinds.NUMBER_FROM_0, "sampling temperature"),
         Flag("--cache-long", SWITCHED, "keep the prompt cached for an hour where the provider can"),
@@ -82,7 +84,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
         Flag("--prompt-template", many(kinds.PATH), "a further prompt template, or folder of them", repeatable=True),
     ),
     "tools": (
-        Flag("--tools", kinds.NAMES, "only these", short="-t"),
+        Flag("--tools", kinds.NAMES, "only these of the ten that beyond-ai-agent tools prints", short="-t"),
         Flag("--exclude-tools", kinds.NAMES, "all but these"),
         Flag("--no-tools", SWITCHED, "none"),
         Flag("--sequential-tools", SWITCHED, "one call at a time"),
@@ -95,7 +97,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
         Flag("--deny-bash-pattern", many(kinds.TEXT), "a text that no command may contain, in any case",
              repeatable=True),
         Flag("--deny-path", many(kinds.TEXT), "a glob of paths that no tool may name", repeatable=True),
-        Flag("--approve", kinds.APPROVE, "which calls wait for a person's yes"),
+        Flag("--approve", kinds.APPROVE, "which calls wait for a person's yes: off, writes, all or tools:A,B"),
         Flag("--approve-timeout-ms", kinds.MILLIS, "longest wait for it; no answer is a no"),
     ),
     "long sessions and faults": (
@@ -103,7 +105,8 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
         Flag("--compaction-reserve-tokens", kinds.COUNT, "room kept free in it"),
         Flag("--compaction-keep-recent-tokens", kinds.COUNT, "tokens of history that a compaction leaves as they are"),
         Flag("--no-compaction", SWITCHED, "never make the history smaller before it must be"),
-        Flag("--retry-max-retries", kinds.COUNT_FROM_0, "further attempts at a model call that failed"),
+        Flag("--retry-max-retries", kinds.COUNT_FROM_0, "further attempts at a model call that failed, and again "
+             "after each of three longer waits"),
         Flag("--retry-base-delay-ms", kinds.MILLIS, "wait before the first of them; doubles each time"),
         Flag("--no-retry", SWITCHED, "make none"),
         Flag("--event-idle-timeout-ms", kinds.MILLIS, "longest silence of the model before it counts as stalled"),
@@ -151,7 +154,8 @@ EXCLUSIVE: Final = (
 
 _ELSEWHERE: Final = """\
 Each flag is a variable too, AI_AGENT_ and its name unless another stands behind it, and a key of agent.toml. A flag
-goes before a variable, that before the file of a trusted project, that before your own."""
+goes before a variable, that before .beyond-ai/agent.toml of a trusted project, that before your own in
+~/.config/beyond-ai/agent.toml."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -202,6 +206,8 @@ def _add(group: Any, flag: Flag, default: object) -> None:
         return
     if default not in (None, ()):
         notes.append(f"default {default}")
+    if flag.repeatable:
+        notes.append("repeatable")
     action = "append" if flag.repeatable else "store"
     metavar = flag.kind.metavar
     group.add_argument(*names, dest=flag.field, action=action, metavar=metavar, help=_help(flag, notes))

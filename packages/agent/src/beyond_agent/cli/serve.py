@@ -21,7 +21,10 @@ _USAGE: Final = "beyond-ai-agent serve [flags]"
 _DESCRIBE: Final = """\
 Keeps sessions for a program that writes commands and reads frames, one JSON object a line, on standard input and
 output, or on a Unix socket that beyond-ai-agent attach joins, over SSH too. beyond-ai-agent schema prints the schema
-of every command and frame."""
+of every command and frame.
+
+The end of standard input ends the process, and a run in flight with it: keep it open until the answer is there. On a
+socket a client that goes away ends nothing."""
 
 
 def main(argv: list[str]) -> int:
