@@ -19,3 +19,4 @@ with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, te
             print(f"\n[{frame['event']['name']}] {frame['event']['input']}")
         elif frame["type"] == "response" and frame["id"] == 2:
             sys.exit(0 if frame["success"] else frame["error"])
+sys.exit("the connection ended before the answer was there")

@@ -40,6 +40,15 @@ def test_a_client_of_twenty_lines_over_ssh(tmp_path: Path) -> None:
             server.communicate(timeout=60)
 
 
+def test_the_client_fails_where_nobody_serves(tmp_path: Path) -> None:
+    """Its status is 1, and the bridge's own line says why."""
+    with Sshd(tmp_path / "ssh", SCRIPTS) as sshd:
+        told = _client(tmp_path, sshd, "go")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "no server at " in told.stderr
+    assert told.stderr.endswith("the connection ended before the answer was there\n")
+
+
 def _client(folder: Path, sshd: Sshd, task: str) -> subprocess.CompletedProcess[str]:
     """Run the example with an `ssh` on its PATH that knows the way to the throwaway server."""
     programs = folder / "bin"
