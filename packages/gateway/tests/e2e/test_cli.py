@@ -90,6 +90,7 @@ def test_from_keygen_to_inspect(beyond_ai: Run, tmp_path: Path) -> None:
     made = beyond_ai("keygen", "--kid", "3", "--out", "private.key")
     assert made.returncode == 0
     assert stat.S_IMODE((tmp_path / "private.key").stat().st_mode) == 0o600
+    assert "only the second where it has [signing_keys] already" in made.stderr
     (tmp_path / "config.toml").write_text(made.stdout)
     minted = beyond_ai(
         "mint",

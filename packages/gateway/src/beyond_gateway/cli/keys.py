@@ -44,7 +44,7 @@ def keygen(kid: int, out: Path | None, *, as_json: bool) -> int:
         return 0
     print(f'[signing_keys]\n{kid} = "{public}"')
     _hint(f"private key: {path}, mode 0600; it signs managed keys, no gateway needs it")
-    _hint("next: paste the lines above into config.toml, then")
+    _hint("next: paste the lines above into config.toml, only the second where it has [signing_keys] already, then")
     _hint(f"      beyond-ai mint --key-file {path} --kid {kid} --tenant 1 --vpc 1")
     return 0
 
