@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -104,6 +105,18 @@ def test_sessions_are_listed_newest_first(tmp_path: Path) -> None:
         assert every[0].endswith(f"Named  {other.cwd}")
         listed = msgspec.json.decode(user.do("sessions", "--all", "--json").out)
         assert [each["title"] for each in listed] == ["Named", "second job", "first job"]
+
+
+def test_sessions_are_listed_with_the_times_of_the_users_clock(tmp_path: Path) -> None:
+    """In the zone of whoever looks, for people; --json has UTC."""
+    with ModelServer([turn.text("ok")]) as server:
+        user = User(tmp_path, server.url)
+        assert user.run("job").status == 0
+        (listed,) = msgspec.json.decode(user.do("sessions", "--json").out)
+        (shown,) = user.do("sessions", TZ="AHEAD-9:30").out.splitlines()
+    there = datetime.fromisoformat(listed["updated_at"]).astimezone(timezone(timedelta(hours=9, minutes=30)))
+    assert listed["updated_at"].endswith("Z")
+    assert shown.startswith(f"{listed['id']}  {there:%Y-%m-%d %H:%M}  ")
 
 
 def test_a_directorys_name_does_not_act_on_the_terminal(tmp_path: Path) -> None:

@@ -57,6 +57,17 @@ def _line(each: Listed, *, with_cwd: bool) -> str:
     count = "" if each.message_count is None else f"{each.message_count} {messages}"
     title = each.title or each.preview or ""
     shown = title if len(title) <= _MOST_TITLE else title[: _MOST_TITLE - 1] + "…"
-    parts = [each.id, each.updated_at[:16].replace("T", " "), f"{count:>13}", shown, *([each.cwd] if with_cwd else [])]
+    parts = [each.id, _local(each.updated_at), f"{count:>13}", shown, *([each.cwd] if with_cwd else [])]
     # A directory's name, or a title in a file that somebody else wrote, may hold what acts on a terminal.
     return inert("  ".join(parts)).rstrip()
+
+
+def _local(timestamp: str) -> str:
+    """Return a time as the clock on the wall shows it."""
+    from datetime import datetime  # noqa: PLC0415 - usage errors need none of it
+
+    try:
+        return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError):
+        # A file that somebody else wrote.
+        return timestamp[:16].replace("T", " ")
