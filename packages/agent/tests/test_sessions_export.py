@@ -184,6 +184,7 @@ def test_a_page_shows_the_conversation(tmp_path: Path) -> None:
     assert "Another branch was left" in shown
     assert "tried to see" in shown
     assert "run limit" in shown
+    assert re.search(r"run limit · \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown)
     assert "prefers-color-scheme: dark" in page
     assert "aGVsbG8=" not in page
 

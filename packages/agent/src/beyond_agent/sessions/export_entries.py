@@ -180,9 +180,10 @@ class Entries:
 
     def _time(self, row: int) -> str:
         try:
-            return decode_entry(self._book.line(row)).timestamp[:19].replace("T", " ")
+            timestamp = decode_entry(self._book.line(row)).timestamp
         except NOT_DECODED:
             return ""
+        return timestamp[:19].replace("T", " ") + (" UTC" if timestamp.endswith("Z") else "")
 
 
 def tokens(usage: TokenUsage) -> str:
