@@ -56,6 +56,20 @@ def test_a_system_file_replaces_the_first_three_parts(tmp_path: Path) -> None:
     assert project.load(no_context_files=True, system_prompt="").system == end.strip()
 
 
+@pytest.mark.parametrize("folder", [f"{THEIRS}/skills", "repo/.agents/skills"])
+def test_a_skill_of_a_project_that_is_not_trusted_is_an_error_that_says_so(folder: str, tmp_path: Path) -> None:
+    """Whoever has just written one learns why it is not there, and what makes it be."""
+    project = Project(tmp_path)
+    project.put(f"{folder}/a/SKILL.md", "---\ndescription: x\n---\nx")
+    with pytest.raises(UsageError) as raised:
+        project.load(trusted=False).shortcuts.expand("/skill:a")
+    assert "there are: none; the project's own are left out: beyond-ai-agent trust " in str(raised.value)
+    with pytest.raises(UsageError, match=r"there are: a$"):
+        project.load(trusted=True).shortcuts.expand("/skill:b")
+    with pytest.raises(UsageError, match=r"there are: none$"):
+        project.load(trusted=False, no_skills=True).shortcuts.expand("/skill:a")
+
+
 def test_a_blank_file_counts_as_absent(tmp_path: Path) -> None:
     """An empty SYSTEM.md of the project does not hide the user's own, nor two empty ones the built-in text."""
     project = Project(tmp_path)

@@ -41,7 +41,9 @@ def load(places: Places, options: Options, tools: Collection[Tool], *, today: st
     notices: list[str] = []
     folders = [*([places.project_folder] if trusted else []), places.config]
     shortcuts = Shortcuts(
-        _skills(places, options, notices, trusted=trusted), _templates(folders, places, options, notices)
+        _skills(places, options, notices, trusted=trusted),
+        _templates(folders, places, options, notices),
+        elsewhere="" if trusted or options.no_skills else _untrusted_skills(places),
     )
     parts = _first_parts(folders, places, options, tools, notices)
     parts += [text for each in reversed(folders) if (text := _text(each, "APPEND_SYSTEM.md", notices))]
@@ -81,8 +83,7 @@ def _first_parts(
 def _skills(places: Places, options: Options, notices: list[str], *, trusted: bool) -> dict[str, skills.Skill]:
     wanted = [("flag", _named(path, "--skill", places.cwd)) for path in options.skill]
     if not options.no_skills:
-        project = [_under(places.project_folder, "skills"), _under(places.project, ".agents/skills")]
-        wanted += [("project", path) for path in project if trusted]
+        wanted += [("project", path) for path in _skill_folders(places) if trusted]
         wanted.append(("own", _under(places.config, "skills")))
     found = (
         skills.skill_at(file, scope, notices)
@@ -90,6 +91,17 @@ def _skills(places: Places, options: Options, notices: list[str], *, trusted: bo
         for file in (skills.below(path, notices) if os.path.isdir(path) else _file(path, scope))  # noqa: PTH112 - as above
     )
     return first_of_each("skill", found, notices)
+
+
+def _skill_folders(places: Places) -> list[str]:
+    return [_under(places.project_folder, "skills"), _under(places.project, ".agents/skills")]
+
+
+def _untrusted_skills(places: Places) -> str:
+    """Return why a skill may be missing, empty where the project has none."""
+    if not any(os.path.lexists(path) for path in _skill_folders(places)):
+        return ""
+    return f"; the project's own are left out: beyond-ai-agent trust {_quoted(places.project)}"
 
 
 def _templates(

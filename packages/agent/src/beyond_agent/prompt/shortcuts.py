@@ -19,11 +19,12 @@ _CALL: Final = re.compile(r"/(skill:)?(\S*)(?:\s+(.*))?", re.DOTALL)
 
 
 class Shortcuts:
-    """The skills and templates of a session, by name."""
+    """The skills and templates of a session, by name; `elsewhere` says why a skill may be missing, after a `;`."""
 
-    def __init__(self, skills: Mapping[str, Skill], templates: Mapping[str, Template]) -> None:
+    def __init__(self, skills: Mapping[str, Skill], templates: Mapping[str, Template], *, elsewhere: str = "") -> None:
         self.skills = skills
         self.templates = templates
+        self._elsewhere = elsewhere
 
     def expand(self, text: str) -> str:
         """Return the prompt that a text stands for; the text itself where it begins with neither.
@@ -48,9 +49,8 @@ class Shortcuts:
     def _skill(self, name: str, arguments: str) -> str:
         skill = self.skills.get(name)
         if skill is None:
-            raise UsageError(
-                f"/skill:{name}: there is no such skill; there are: {', '.join(sorted(self.skills)) or 'none'}"
-            )
+            there = ", ".join(sorted(self.skills)) or "none"
+            raise UsageError(f"/skill:{name}: there is no such skill; there are: {there}{self._elsewhere}")
         faults: list[str] = []
         text = read_text(skill.path, faults)
         if text is None:
