@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -83,6 +84,17 @@ def test_the_help_shows_a_newcomer_the_way(beyond_ai: Run) -> None:
     text = beyond_ai("--help").stdout
     places = [text.index(f"beyond-ai {command}") for command in ("dev", "keygen", "mint", "run")]
     assert places == sorted(places)
+
+
+def test_dev_on_a_port_in_use(beyond_ai: Run) -> None:
+    """The line has the address and the flag that gives another: no variable does."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = beyond_ai("dev", "--listen", address, "--state-dir", "state")
+    assert told.returncode == 2
+    assert told.stderr == (
+        f"beyond-ai: cannot listen on {address}: Address already in use; choose another with --listen\n"
+    )
 
 
 def test_from_keygen_to_inspect(beyond_ai: Run, tmp_path: Path) -> None:

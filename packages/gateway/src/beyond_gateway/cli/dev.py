@@ -56,7 +56,13 @@ async def _serve(arguments: DevArguments, seed: bytes, script: Script | None) ->
     port = await provider.start()
     config, embedded = _config(arguments, seed, f"127.0.0.1:{port}")
     key = mint(seed, KID, TENANT, VPC)
-    place, close_sockets = place_alone(config, raise_open_files())
+    try:
+        place, close_sockets = place_alone(config, raise_open_files())
+    except OperatorError as error:
+        if error.key != "listen":
+            raise
+        # Neither a file nor AI_LISTEN says where this listens.
+        raise OperatorError(f"{str(error).partition('; ')[0]}; choose another with --listen") from None
     try:
         return await serve(
             config,
