@@ -25,11 +25,11 @@ demo: $(READY) ## start the gateway with embedded providers, drive it with both 
 dev: $(READY) ## keep the gateway up in dev mode and print the exports to paste
 	@$(BIN)/beyond-ai dev
 
-lint: $(READY)
+lint: $(READY) ## format and lint, looked at only
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 
-types: $(READY)
+types: $(READY) ## types, in pyright's strict mode
 	@$(BIN)/basedpyright --level warning
 
 fmt: $(READY) ## format and fix what can be fixed
@@ -62,5 +62,5 @@ lock: $(READY) ## renew the hashed pins in requirements/
 	@for f in bootstrap dev fuzz; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --no-header --no-emit-index-url requirements/$$f.in -o requirements/$$f.txt; done
 
-clean:
+clean: ## remove .venv and the caches
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
