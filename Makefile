@@ -36,7 +36,7 @@ fmt: $(READY) ## format and fix what can be fixed
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
 
-check: lint types ## lint, types and the tests without I/O; under a minute
+check: lint types ## lint, types and the tests without I/O; a minute or two
 	@$(BIN)/pytest -q -m "not e2e"
 
 test: lint types ## everything, with real processes and both SDKs

@@ -458,6 +458,16 @@ def test_no_session_with_a_session_that_is_there_reads_it_only(model: Model) -> 
     assert file.read_bytes() == before
 
 
+def test_what_nobody_has_named_is_said_to_be_built_in(model: Model) -> None:
+    """Where the gateway's address was forgotten, the last line says how to give it; where one was given, nothing."""
+    model.user.env.pop("AI_GATEWAY_URL")
+    done = model.user.run("hi", "--no-retry", http_proxy="http://127.0.0.1:9")
+    assert done.status == 1
+    assert "the gateway's built-in address: set AI_GATEWAY_URL" in done.err
+    named = model.user.run("hi", "--no-retry", AI_GATEWAY_URL="http://127.0.0.1:9")
+    assert (named.status, "built-in" in named.err) == (1, False)
+
+
 def test_an_unwritable_session_folder_is_named(model: Model) -> None:
     """One line, status 1, and the way around."""
     (model.user.home / "file").write_text("")

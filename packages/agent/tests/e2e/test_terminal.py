@@ -110,6 +110,22 @@ def test_ctrl_c_stops_the_turn_and_keeps_the_session(tmp_path: Path) -> None:
     assert len(server.requests[1].json["messages"]) >= 3
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_last_line_says_how_to_go_on(tmp_path: Path, *, elsewhere: bool) -> None:
+    """`-c` where that finds the session, else the path, which always does."""
+    with ModelServer([turn.text("One."), turn.text("Two.")]) as server:
+        user = User(tmp_path, server.url)
+        with Terminal(tmp_path, user.cwd, user.env, 200) as terminal:
+            terminal.type(*_agent("first", *(["--session-dir", "kept"] if elsewhere else [])))
+            screen = terminal.until_prompt()
+            hint = re.search(r"; (\S.*) goes on with it\]", screen)
+            assert hint is not None
+            assert hint[1].startswith("--session " if elsewhere else "-c")
+            terminal.type(*_agent("second", *hint[1].split()))
+            terminal.until(lambda screen: "Two." in screen)
+    assert len(server.requests[1].json["messages"]) == 3
+
+
 def test_a_second_ctrl_c_leaves_the_terminal_its_cursor(tmp_path: Path) -> None:
     """However a run is cut off, what is typed next is seen where it goes."""
     with ModelServer([turn.calls(("bash", {"command": "trap '' TERM; sleep 600"}))]) as server:

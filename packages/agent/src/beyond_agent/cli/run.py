@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from beyond_agent.options import Options
 
 _USAGE: Final = "beyond-ai-agent run [flags] TASK... [@FILE...] [-]"
+NO_GATEWAY: Final = (
+    "that is the gateway's built-in address: set AI_GATEWAY_URL to yours, or AI_BASE_URL and AI_API_KEY to a provider's"
+)
 _DESCRIBE: Final = """\
 Does one job in this directory and ends. Each TASK is a prompt, in order; @FILE puts a file before the first;
 standard input, where it is a pipe, goes before all, and - waits for it.
@@ -74,15 +77,33 @@ async def _work(harness: Harness, site: Site, prompts: list[Asked], show: Show, 
         agent = harness.agent(site, chosen, gate, checkpoint=stored.checkpoint, cache_key=stored.id, more=more)
         if stored.skipped.count:
             show.notice(f"session {stored.path}: {stored.skipped}")
-        return await Job(agent, stored, show, answer).work(prompts)
+        job = Job(agent, stored, show, answer, again=_again(harness.options, site, stored.path))
+        status = await job.work(prompts)
+        if job.error_code == "connect_failed" and _names_no_endpoint(harness.options):
+            show.notice(NO_GATEWAY)
     except OutputClosed:
         # The reader was gone before the first line.
         return DONE
     except SessionError as error:
         raise AgentFault(error.code, str(error)) from None
+    else:
+        return status
     finally:
         stored.close()
         harness.close()
+
+
+def _again(options: Options, site: Site, path: str | None) -> str:
+    """Return the flag with which a further run goes on: `-c` knows the folder of this directory only."""
+    if path is None or (options.session_dir is None and os.path.dirname(path) == site.places.sessions):  # noqa: PTH120 - paths are text here
+        return "-c"
+    from shlex import quote  # noqa: PLC0415 - few keep sessions elsewhere
+
+    return f"--session {quote(path)}"
+
+
+def _names_no_endpoint(options: Options) -> bool:
+    return "gateway_url" not in options.stated and not os.environ.get("AI_BASE_URL")
 
 
 def _about(harness: Harness, model: str, prompts: list[Asked]) -> list[str]:

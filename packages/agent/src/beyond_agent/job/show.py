@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job took: model turns and tokens over all its tasks; `session` is where it is stored, if it is."""
+    """What a job took: model turns and tokens over all its tasks.
+
+    `session` is the id under which it is stored, if it is, and `again` the flag that goes on with that.
+    """
 
     steps: int = 0
     usage: TokenUsage = TokenUsage()
     session: str | None = None
+    again: str = "-c"
 
     @property
     def line(self) -> str:

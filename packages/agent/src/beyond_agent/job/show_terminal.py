@@ -151,7 +151,7 @@ class TerminalShow:
             self._out.end_line()
         self._say(Text(ending.line, "dim"))
         if ending.session is not None:
-            self._say(Text(f"[session {ending.session}; -c goes on with it]", "dim"))
+            self._say(Text(f"[session {ending.session}; {ending.again} goes on with it]", "dim"))
 
     # -- text
 

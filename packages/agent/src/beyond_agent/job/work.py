@@ -43,11 +43,15 @@ class Job:
         stored: StoredSession,
         show: Show,
         answer: StructuredOutput | None = None,
+        *,
+        again: str = "-c",
     ) -> None:
         self._agent = agent
         self._stored = stored
         self._show = show
         self._answer = answer
+        self._again = again
+        self.error_code: str | None = None
         self._control = Control()
         self._interrupts = Interrupts(self._control.cancel)
         self._before = (stored.session.steps, stored.session.usage)
@@ -140,6 +144,7 @@ class Job:
         self._open = False
         if self._end is not None:
             end, self._end = self._end, None
+            self.error_code = end.error_code
             self._quietly(lambda: self._show.tell(end))
 
     def _broken(self, code: Any, message: str) -> Outcome:
@@ -178,7 +183,7 @@ class Job:
         steps, usage = self._before
         used = {name: getattr(session.usage, name) - getattr(usage, name) for name in TokenUsage.__struct_fields__}
         stored = self._stored.id if self._stored.path is not None else None
-        return Ending(steps=session.steps - steps, usage=TokenUsage(**used), session=stored)
+        return Ending(steps=session.steps - steps, usage=TokenUsage(**used), session=stored, again=self._again)
 
     def __repr__(self) -> str:
         return f"<Job {self._stored.id}>"
