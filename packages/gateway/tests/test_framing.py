@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from beyond_gateway.framing import ChunkedReader, CloseReader, FramingError, LengthReader, chunk, passed_on
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BODY = b"5;name=value\r\nhello\r\n1\r\n!\r\n00A\r\n0123456789\r\n0\r\n"
 PAYLOAD = b"hello!0123456789"
 
 
-def take(data: list[bytes], *, trailers: bool = True) -> tuple[bytes, bytes, bytes, bytes]:
+def take(data: list[bytes], trailers: Callable[[bytes], bytes] = bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Feed pieces; return payload, passed-on bytes, trailers and what stands behind the body."""
     reader = ChunkedReader()
     payload: list[bytes] = []
     out = b""
     for number, piece in enumerate(data):
         stop = reader.feed(piece, 0, payload)
-        out += passed_on(reader, piece, 0, stop, trailers=trailers)
+        out += passed_on(reader, piece, 0, stop, trailers)
         if reader.done:
             rest = piece[stop:] + b"".join(data[number + 1 :])
             return b"".join(payload), out, reader.trailers, rest
@@ -50,7 +55,7 @@ def test_trailers_are_dropped_where_asked() -> None:
     """Without trailers the body still ends validly."""
     for cut in range(1, len(BODY) + 8):
         data = BODY + b"T: v\r\n\r\n"
-        assert take([data[:cut], data[cut:]], trailers=False)[1] == BODY + b"\r\n"
+        assert take([data[:cut], data[cut:]], trailers=lambda _: b"")[1] == BODY + b"\r\n"
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=8), st.data())

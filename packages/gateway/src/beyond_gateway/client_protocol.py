@@ -202,7 +202,7 @@ class ClientConnection(asyncio.Protocol):
             self._reader = None
         exchange = self._exchange
         if exchange is not None:
-            raw = passed_on(reader, data, start, stop, trailers=exchange.passes_trailers)
+            raw = passed_on(reader, data, start, stop, exchange.request_trailers)
             exchange.request_bytes(raw, payload, done=reader.done)
         else:
             self._discarded += stop - start

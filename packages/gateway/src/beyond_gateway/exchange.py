@@ -153,10 +153,14 @@ class Exchange:
             self._open(verdict, self._length)
         self._tally.busy_s = gateway.stopwatch() - begun
 
-    @property
-    def passes_trailers(self) -> bool:
-        """Whether trailer fields of the request go on: not under a pool key, where only listed fields do."""
-        return self._ledger is None
+    def request_trailers(self, lines: bytes) -> bytes:
+        """Return the trailer fields of the request that go on: none under a pool key, where only listed fields do."""
+        return headers.trailers(lines) if self._ledger is None else b""
+
+    def response_trailers(self, lines: bytes) -> bytes:
+        """Return the trailer fields of the response that go on."""
+        pool_key = self._admitted.pool_key if self._admitted is not None else None
+        return headers.trailers(lines, b"" if pool_key is None else pool_key.value)
 
     def request_bytes(self, raw: bytes, payload: list[bytes], *, done: bool) -> None:
         """Take the next piece of the request's body: `raw` in its framing, `payload` without it."""

@@ -11,7 +11,10 @@ Both readers have one surface: `feed(data, start, payload)` appends the payload 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHUNK_LINE_BYTES: Final = 4096
 """Longest chunk-size line with its extensions; the same cap that other servers put on a line."""
@@ -192,10 +195,10 @@ def chunk(payload: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(payload), payload) if payload else b""
 
 
-def passed_on(reader: BodyReader, data: bytes, start: int, stop: int, *, trailers: bool) -> bytes:
+def passed_on(reader: BodyReader, data: bytes, start: int, stop: int, trailers: Callable[[bytes], bytes]) -> bytes:
     """Return the bytes to send on for `data[start:stop]`, which `reader` has just taken, in the framing it came in.
 
-    Trailers go on only where the caller says so: under a pool key they would smuggle fields past the allowlist.
+    `trailers` returns those trailer lines that go on: they must not smuggle what no head field may carry.
     """
     if not isinstance(reader, ChunkedReader):
         return data if stop - start == len(data) else data[start:stop]
@@ -203,4 +206,4 @@ def passed_on(reader: BodyReader, data: bytes, start: int, stop: int, *, trailer
         return data[start : reader.raw_end]
     if not reader.trailers and stop - reader.raw_end == 2:
         return data if stop - start == len(data) else data[start:stop]
-    return data[start : reader.raw_end] + (reader.trailers if trailers else b"") + b"\r\n"
+    return data[start : reader.raw_end] + (trailers(reader.trailers) if reader.trailers else b"") + b"\r\n"

@@ -7,7 +7,10 @@ or a forwarded address of one tenant must not ride on it. A caller's own key kee
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
+
+from beyond_gateway.redact import overwrite
 
 if TYPE_CHECKING:
     from beyond_gateway.head_rules import RequestHead, ResponseHead
@@ -37,10 +40,16 @@ HOP_BY_HOP: Final = frozenset(
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _NEVER_SENT_ON: Final = HOP_BY_HOP | _FRAMING | {b"host"}
 _HOP_BY_HOP_AND_FRAMING: Final = HOP_BY_HOP | _FRAMING
+_OURS: Final = re.compile(rb"^x-beyond-[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 _BODILESS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 AUTH_FIELDS: Final = {"bearer": b"authorization: Bearer ", "x-api-key": b"x-api-key: ", "api-key": b"api-key: "}
 """How a provider takes its key, by the auth scheme of its row."""
+
+
+def trailers(lines: bytes, pool_key: bytes = b"") -> bytes:
+    """Return trailer lines as they go on: without ours (`x-beyond-`), and with stars where the pool key stands."""
+    return overwrite(_OURS.sub(b"", lines), pool_key)
 
 
 def managed_fields(head: RequestHead) -> bytes:

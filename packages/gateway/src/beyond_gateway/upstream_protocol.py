@@ -142,7 +142,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _body(self, exchange: Exchange, reader: BodyReader, data: bytes, start: int) -> None:
         payload: list[bytes] = []
         stop = start if reader.done else reader.feed(data, start, payload)
-        raw = passed_on(reader, data, start, stop, trailers=True)
+        raw = passed_on(reader, data, start, stop, exchange.response_trailers)
         if stop < len(data):
             self._keeps_alive = False
         exchange.response_bytes(raw, payload, done=reader.done)

@@ -128,6 +128,23 @@ def test_a_trailer_of_an_error(stack: Stack, peer: Peer) -> None:
     assert POOL_KEY not in reply
 
 
+def test_a_trailer_of_an_answer(stack: Stack, peer: Peer) -> None:
+    """Nor does one of an answer, where fields of ours do not cross either; others do."""
+    answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+        b"0\r\nX-Debug: %b\r\nX-Beyond-Tenant: 1\r\nX-Sum: 2\r\n\r\n" % POOL_KEY
+    )
+    with stack.connect() as client:
+        client.sendall(request(PATH, chat()))
+        line = peer.accept()
+        line.read_request()
+        line.send(answer)
+        line.close()
+        reply = read_all(client)
+    assert reply.startswith(b"HTTP/1.1 200 ")
+    assert reply.endswith(b"0\r\nX-Debug: %b\r\nX-Sum: 2\r\n\r\n" % (b"*" * len(POOL_KEY)))
+
+
 def test_a_callers_own_key_is_theirs_to_see(stack: Stack, peer: Peer) -> None:
     """Under the caller's own key an error passes byte for byte, with the key that it quotes."""
     body = ERROR % BYO_KEY.encode()
