@@ -207,8 +207,8 @@ def _take_chunks(pieces: list[bytes]) -> oracle.Chunks:
     try:
         for piece in pieces:
             stop = reader.feed(piece, 0, payload)
-            raw += passed_on(reader, piece, 0, stop, trailers=True)
-            bare += passed_on(reader, piece, 0, stop, trailers=False)
+            raw += passed_on(reader, piece, 0, stop, trailers=bytes)
+            bare += passed_on(reader, piece, 0, stop, trailers=lambda _: b"")
             taken += stop
             if reader.done:
                 break
