@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from core_play import play, read, results
 
 from beyond_agent_core.agent import Agent
 from beyond_agent_core.compaction import Unchanged
@@ -15,23 +16,14 @@ from beyond_agent_core.errors import ConfigError, RunFault, SessionBusy
 from beyond_agent_core.events import AgentEnd, AgentEvent, Compacted, Streamed, ToolEnd, TurnRetry
 from beyond_agent_core.limits import Limits
 from beyond_agent_core.session import Session
-from beyond_agent_core.testing import Broken, ScriptedTransport, assert_fit, assert_grammar, calls, says, turn
+from beyond_agent_core.testing import ScriptedTransport, assert_fit, assert_grammar, calls, says, turn
 from beyond_agent_core.tools import tool
-from beyond_wire.types import Caps, TextBlock, TextDelta, Thinking, ToolResultBlock, assistant
+from beyond_wire.types import Caps, TextBlock, TextDelta, Thinking, assistant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
-    from beyond_agent_core.run import RunResult
-    from beyond_agent_core.tools import FunctionTool
     from beyond_wire.types import Turn
-
-
-@tool
-def read(path: str) -> str:
-    """Read a file."""
-    return f"content of {path}"
 
 
 @tool
@@ -39,27 +31,6 @@ async def wait(name: str) -> str:
     """Wait for ever."""
     await asyncio.sleep(3600)
     return name
-
-
-def play(
-    script: Sequence[Turn | RunFault | Broken], *tools: FunctionTool, control: Control | None = None, **settings: Any
-) -> tuple[RunResult, list[AgentEvent], Session, ScriptedTransport]:
-    """Run a scripted model to the end; what holds of every run is looked at here."""
-    model, session, events = ScriptedTransport(script), Session(), list[AgentEvent]()
-    agent = Agent(model, model="claude-opus-4-8", tools=tools, chance=lambda: 0.0, **settings)
-    result = asyncio.run(agent.run(session, "go", on_event=events.append, control=control))
-    assert_grammar(events)
-    assert_fit(session)
-    return result, events, session, model
-
-
-def results(session: Session) -> list[tuple[str, bool]]:
-    return [
-        (block.content, block.is_error)
-        for message in session.messages
-        for block in message.content
-        if isinstance(block, ToolResultBlock)
-    ]
 
 
 def test_a_model_a_tool_and_an_answer() -> None:

@@ -5,55 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import pytest
+from core_play import play, read, results
 
 from beyond_agent_core.agent import Agent
 from beyond_agent_core.control import Control
 from beyond_agent_core.dispatch import AT_ONCE
 from beyond_agent_core.dispatch_locks import WriteLocks
-from beyond_agent_core.errors import ExecutionFailed, InvalidInput, RunFault
-from beyond_agent_core.events import AgentEvent, ToolEnd, ToolProgress
+from beyond_agent_core.errors import ExecutionFailed, InvalidInput
+from beyond_agent_core.events import ToolEnd, ToolProgress
 from beyond_agent_core.session import Session
-from beyond_agent_core.testing import Broken, ScriptedTransport, assert_fit, assert_grammar, calls, says
+from beyond_agent_core.testing import ScriptedTransport, calls, says
 from beyond_agent_core.tools import ToolContext, ToolOutput, tool
-from beyond_wire.types import ToolResultBlock
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from beyond_agent_core.run import RunResult
-    from beyond_agent_core.tools import FunctionTool
-    from beyond_wire.types import Turn
-
-
-@tool
-def read(path: str) -> str:
-    """Read a file."""
-    return f"content of {path}"
-
-
-def play(
-    script: Sequence[Turn | RunFault | Broken], *tools: FunctionTool, control: Control | None = None, **settings: Any
-) -> tuple[RunResult, list[AgentEvent], Session, ScriptedTransport]:
-    """Run a scripted model to the end; what holds of every run is looked at here."""
-    model, session, events = ScriptedTransport(script), Session(), list[AgentEvent]()
-    agent = Agent(model, model="claude-opus-4-8", tools=tools, chance=lambda: 0.0, **settings)
-    result = asyncio.run(agent.run(session, "go", on_event=events.append, control=control))
-    assert_grammar(events)
-    assert_fit(session)
-    return result, events, session, model
-
-
-def results(session: Session) -> list[tuple[str, bool]]:
-    return [
-        (block.content, block.is_error)
-        for message in session.messages
-        for block in message.content
-        if isinstance(block, ToolResultBlock)
-    ]
 
 
 def test_calls_run_together_and_results_keep_their_order() -> None:

@@ -7,10 +7,10 @@ import json
 import socket
 import subprocess
 import sys
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from core_http import KEY, fault_of, key, request, text_of
 from msgspec.structs import replace
 
 from beyond_agent_core.agent import Agent
@@ -23,39 +23,16 @@ from beyond_agent_core.session import Session
 from beyond_agent_core.testing.model_server import ModelServer
 from beyond_agent_core.testing.model_server_script import BrokenStream, error_status
 from beyond_agent_core.testing.turns import says
-from beyond_agent_core.transport import TransportFailed
 from beyond_wire.errors import EncodeError
-from beyond_wire.types import ModelRequest, TextDelta, TokenUsage, user
+from beyond_wire.types import TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from beyond_agent_core.errors import RunFault
     from beyond_agent_core.run import RunResult
     from beyond_agent_core.testing.model_server_script import Then
 
 pytestmark = pytest.mark.e2e
-KEY = "k3y-0f-no-known-shape"
-
-
-def key() -> str:
-    return KEY
-
-
-def request(model: str = "claude-opus-4-8", text: str = "hi", **more: Any) -> ModelRequest:
-    return ModelRequest(model=model, messages=(user(text),), max_tokens=100, **more)
-
-
-async def text_of(transport: HttpTransport, asked: ModelRequest | None = None) -> str:
-    async with aclosing(transport.stream(asked or request())) as events:
-        return "".join([event.text async for event in events if isinstance(event, TextDelta)])
-
-
-async def fault_of(transport: HttpTransport, asked: ModelRequest | None = None) -> RunFault:
-    with pytest.raises(TransportFailed) as raised:
-        await text_of(transport, asked)
-    assert KEY not in f"{raised.value!r} {raised.value.fault!r} {raised.value.__cause__!r} {transport!r}"
-    return raised.value.fault
 
 
 # -- credentials and headers

@@ -6,49 +6,27 @@ import asyncio
 import socket
 import subprocess
 import sys
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from core_http import fault_of, key, request, text_of
 
 from beyond_agent_core.client import HttpTransport
 from beyond_agent_core.testing.model_server import ModelServer
 from beyond_agent_core.testing.model_server_http import chunk, head
 from beyond_agent_core.testing.model_server_script import BrokenStream, Raw
 from beyond_agent_core.testing.turns import says
-from beyond_agent_core.transport import TransportFailed
-from beyond_wire.types import MessageStop, ModelRequest, TextDelta, user
+from beyond_wire.types import MessageStop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from beyond_agent_core.errors import RunFault
 
 pytestmark = pytest.mark.e2e
-KEY = "k3y-0f-no-known-shape"
 STREAM = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 WHOLE = head(200, STREAM) + chunk(STOP) + chunk(b"")
-
-
-def key() -> str:
-    return KEY
-
-
-def request(model: str = "claude-opus-4-8", text: str = "hi", **more: Any) -> ModelRequest:
-    return ModelRequest(model=model, messages=(user(text),), max_tokens=100, **more)
-
-
-async def text_of(transport: HttpTransport, asked: ModelRequest | None = None) -> str:
-    async with aclosing(transport.stream(asked or request())) as events:
-        return "".join([event.text async for event in events if isinstance(event, TextDelta)])
-
-
-async def fault_of(transport: HttpTransport, asked: ModelRequest | None = None) -> RunFault:
-    with pytest.raises(TransportFailed) as raised:
-        await text_of(transport, asked)
-    assert KEY not in f"{raised.value!r} {raised.value.fault!r} {raised.value.__cause__!r} {transport!r}"
-    return raised.value.fault
 
 
 async def read_request(reader: asyncio.StreamReader) -> None:

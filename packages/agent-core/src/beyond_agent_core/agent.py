@@ -21,7 +21,7 @@ from beyond_agent_core.drive_backlog import Backlog
 from beyond_agent_core.drive_call import EVENT_IDLE_S
 from beyond_agent_core.errors import ConfigError
 from beyond_agent_core.hooks import Hooks
-from beyond_agent_core.limits import Limits
+from beyond_agent_core.limits import Limits, is_number
 from beyond_agent_core.loop import loop
 from beyond_agent_core.retry import STANDARD, RetryPolicy
 from beyond_agent_core.run import Run, Settings
@@ -98,9 +98,9 @@ class Agent:
             raise ConfigError("transport", "must have a method stream")
         if reasoning_effort is not None and reasoning_effort not in EFFORTS:
             raise ConfigError("reasoning_effort", f"must be one of {', '.join(EFFORTS)}")
-        if temperature is not None and not (_is_number(temperature) and 0 <= temperature < float("inf")):
+        if temperature is not None and not (is_number(temperature) and temperature >= 0):
             raise ConfigError("temperature", "must be 0 or above")
-        if not (_is_number(max_retries) and max_retries >= 0):
+        if not (is_number(max_retries) and max_retries >= 0):
             raise ConfigError("max_retries", "must be 0 or above")
         _above_zero(
             retry_base_delay_ms=retry_base_delay_ms,
@@ -119,7 +119,7 @@ class Agent:
             caps=(None if callable(caps) else caps, Caps),
         )
         for field, most in (("max_result_bytes", max_result_bytes), ("max_turn_bytes", max_turn_bytes)):
-            if not (_is_number(most) and most >= LEAST_BYTES):
+            if not (is_number(most) and most >= LEAST_BYTES):
                 raise ConfigError(field, f"must be at least {LEAST_BYTES}")
         self._transport = transport
         self._tools = ToolRegistry(tools)
@@ -293,12 +293,8 @@ class Agent:
 
 def _above_zero(**fields: float | None) -> None:
     for name, value in fields.items():
-        if value is not None and not (_is_number(value) and 0 < value < float("inf")):
+        if value is not None and not (is_number(value) and value > 0):
             raise ConfigError(name, "must be above 0")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _instances(**fields: tuple[object, type]) -> None:

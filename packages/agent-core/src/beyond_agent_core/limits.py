@@ -60,11 +60,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("max_steps", "max_seconds", "max_tokens_total", "max_cost"):
             value = getattr(self, name)
-            if value is not None and not (_is_number(value) and value > 0):
+            if value is not None and not (is_number(value) and value > 0):
                 raise ConfigError(name, "must be a number above 0, or None for no limit")
         if self.max_cost is not None and self.prices is None:
             raise ConfigError("max_cost", "needs prices")
-        if self.prices is not None and not all(_is_number(price) and price >= 0 for price in astuple(self.prices)):
+        if self.prices is not None and not all(is_number(price) and price >= 0 for price in astuple(self.prices)):
             # With a price that is no number the cost would never reach a limit.
             raise ConfigError("prices", "must be numbers, 0 or above")
 
@@ -82,7 +82,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a setting is a finite number, which types promise and callers may break."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
