@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 
 import pytest
+from core_http import key, text_of
 
 from beyond_agent_core.client import HttpTransport
 from beyond_agent_core.client_pool import ConnectionPool
@@ -14,19 +14,8 @@ from beyond_agent_core.testing.model_server import ModelServer
 from beyond_agent_core.testing.model_server_script import error_status
 from beyond_agent_core.testing.turns import says
 from beyond_agent_core.transport import TransportFailed
-from beyond_wire.types import ModelRequest, TextDelta, user
 
 pytestmark = pytest.mark.e2e
-
-
-def key() -> str:
-    return "k3y-0f-no-known-shape"
-
-
-async def text_of(transport: HttpTransport) -> str:
-    asked = ModelRequest(model="claude-opus-4-8", messages=(user("hi"),), max_tokens=100)
-    async with aclosing(transport.stream(asked)) as events:
-        return "".join([event.text async for event in events if isinstance(event, TextDelta)])
 
 
 def test_one_connection_for_many_requests() -> None:
