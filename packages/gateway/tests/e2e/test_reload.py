@@ -6,10 +6,15 @@ import signal
 import socket
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from peer import Peer, played
-from stack import KEY, POOL_KEYS, PUBLIC_KEY, Stack, chat, read_all, request, running, wait_for
+from stack import KEY, POOL_KEYS, PUBLIC_KEY, WAIT_S, Stack, chat, read_all, request, running, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
@@ -141,60 +146,61 @@ def test_reloads_in_a_row_under_load_lose_nothing(workers: int) -> None:
         assert len(stack.rows(len(answers))) == len(answers)
 
 
-def test_a_service_manager_hears_of_start_reload_and_end(tmp_path: object) -> None:
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """A service manager's socket, bound to `notify` in the test's folder."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(f"{tmp_path}/notify")
+        bound.settimeout(20)
+        yield bound
+
+
+@BOTH
+def test_a_service_manager_hears_of_start_reload_and_end(manager: socket.socket, workers: int) -> None:
     """READY=1 when it serves, RELOADING=1 and READY=1 around a reload, STOPPING=1 at the end."""
-    for workers in (1, 2):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            path = f"{tmp_path}/notify-{workers}"
-            manager.bind(path)
-            manager.settimeout(20)
-            config = f"workers = {workers}"
-            with running(config=config, environ={"NOTIFY_SOCKET": path}) as (stack, _):
-                assert manager.recv(4096) == b"READY=1"
-                assert b" 200 " in stack.raw(request(body=chat()))
-                stack.reload("rate_limit_rps = 0", "rate_limit_rps = 1000")
-                assert manager.recv(4096).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
-                assert manager.recv(4096) == b"READY=1"
-                assert stack.stop() == 0
-                assert manager.recv(4096) == b"STOPPING=1"
+    with running(config=f"workers = {workers}", environ=_told(manager)) as (stack, _):
+        assert manager.recv(4096) == b"READY=1"
+        assert b" 200 " in stack.raw(request(body=chat()))
+        stack.reload("rate_limit_rps = 0", "rate_limit_rps = 1000")
+        assert manager.recv(4096).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert manager.recv(4096) == b"READY=1"
+        assert stack.stop() == 0
+        assert manager.recv(4096) == b"STOPPING=1"
 
 
 @BOTH
-def test_a_service_manager_hears_no_more_of_reloads_behind_the_end(tmp_path: object, workers: int) -> None:
+def test_a_service_manager_hears_no_more_of_reloads_behind_the_end(manager: socket.socket, workers: int) -> None:
     """SIGHUP to a gateway that drains changes nothing, and does not call it ready again."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        path = f"{tmp_path}/end-{workers}"
-        manager.bind(path)
-        manager.settimeout(20)
-        with played(config=f"workers = {workers}", environ={"NOTIFY_SOCKET": path}) as (stack, peer):
-            with stack.connect() as client:
-                client.sendall(request(body=chat()))
-                line = peer.accept()
-                line.read_request()
-                stack.process.terminate()
-                assert [manager.recv(4096) for _ in range(2)] == [b"READY=1", b"STOPPING=1"]
-                wait_for(lambda: stack.said("draining"), "draining")
-                stack.process.send_signal(signal.SIGHUP)
-                manager.settimeout(0.5)
-                with pytest.raises(TimeoutError):
-                    manager.recv(4096)
-                line.answer()
-                assert b" 200 " in read_all(client)
-            assert stack.stop() == 0
-            assert not stack.said("settings reloaded")
+    with played(config=f"workers = {workers}", environ=_told(manager)) as (stack, peer):
+        with stack.connect() as client:
+            client.sendall(request(body=chat()))
+            line = peer.accept()
+            line.read_request()
+            assert manager.recv(4096) == b"READY=1"
+            stack.process.terminate()
+            assert manager.recv(4096) == b"STOPPING=1"
+            wait_for(lambda: stack.said("draining"), "draining")
+            stack.process.send_signal(signal.SIGHUP)
+            manager.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                manager.recv(4096)
+            line.answer()
+            assert b" 200 " in read_all(client)
+        assert stack.process.wait(WAIT_S) == 0
+        assert not stack.said("settings reloaded")
 
 
 @BOTH
-def test_a_service_manager_hears_that_it_lives(tmp_path: object, workers: int) -> None:
+def test_a_service_manager_hears_that_it_lives(manager: socket.socket, workers: int) -> None:
     """Where it watches, WATCHDOG=1 comes more often than it asks, with one process and with several."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        path = f"{tmp_path}/alive-{workers}"
-        manager.bind(path)
-        manager.settimeout(20)
-        environ = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "900000"}
-        with running(config=f"workers = {workers}", environ=environ):
-            seen = [manager.recv(4096) for _ in range(4)]
-        assert seen.count(b"WATCHDOG=1") >= 3
+    environ = {**_told(manager), "WATCHDOG_USEC": "900000"}
+    with running(config=f"workers = {workers}", environ=environ):
+        seen = [manager.recv(4096) for _ in range(4)]
+    assert seen.count(b"WATCHDOG=1") >= 3
+
+
+def _told(manager: socket.socket) -> dict[str, str]:
+    return {"NOTIFY_SOCKET": manager.getsockname()}
 
 
 def test_an_open_breaker_stays_open_over_a_reload() -> None:

@@ -155,7 +155,7 @@ class Supervisor:
         slots = os.read(self._ready_read, 4096)
         for at in range(0, len(slots), 2):
             self._workers[int.from_bytes(slots[at : at + 2], "big")].serves = True
-        if not self._said_ready and all(worker.serves for worker in self._workers):
+        if not self._said_ready and not self._draining and all(worker.serves for worker in self._workers):
             self._said_ready = True
             self._notifier.ready()
 
